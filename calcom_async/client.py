@@ -293,9 +293,15 @@ class Calcom:
         total_timeout: float | UnsetType = UNSET,
         max_attempts: int | UnsetType = UNSET,
         max_wait: float | UnsetType | None = UNSET,
+        read_only: bool | UnsetType = UNSET,
     ) -> Calcom:
-        """Return a view of this client with other limits of time and attempts, which are those of `Config`."""
-        given = {"total_timeout": total_timeout, "max_attempts": max_attempts, "max_wait": max_wait}
+        """Return a view of this client with other values of these settings; see `Config`."""
+        given = {
+            "total_timeout": total_timeout,
+            "max_attempts": max_attempts,
+            "max_wait": max_wait,
+            "read_only": read_only,
+        }
         fields: Any = {name: value for name, value in given.items() if value is not UNSET}
         return self._view(msgspec.structs.replace(self.config, **fields), self.credentials)
 

@@ -222,10 +222,11 @@ async def test_with_priority():
 
 
 def test_with_options():
-    """A view with other limits keeps the rest of the settings, and checks the new ones."""
+    """A view with other settings keeps the rest, and checks the new ones."""
     cal = Calcom("cal_a", max_attempts=3, max_wait=9)
-    view = cal.with_options(total_timeout=5, max_wait=None)
+    view = cal.with_options(total_timeout=5, max_wait=None, read_only=True)
     assert (view.config.total_timeout, view.config.max_attempts, view.config.max_wait) == (5, 3, None)
+    assert view.config.read_only
     assert view.limiter is cal.limiter
     assert cal.config.total_timeout == Config().total_timeout
     with pytest.raises(ConfigError, match="max_attempts"):

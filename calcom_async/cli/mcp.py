@@ -58,7 +58,7 @@ def mcp(
         from calcom_async.mcp.options import ServerOptions
         from calcom_async.mcp.tools import TOOLS
     options = ServerOptions(read_only=read_only, allow=allow or (), deny=deny or (), export_dir=export_dir)
-    options.select(TOOLS)  # an unknown tool is an error before anything is opened
+    options.select(TOOLS)  # reject an unknown tool before anything is opened
     if export_dir is not None and not export_dir.is_dir():
         raise ConfigError(f"--export-dir {export_dir} is not a directory")
     listener = None if http is None else _listen(http)

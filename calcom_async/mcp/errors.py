@@ -18,15 +18,17 @@ from calcom_async.errors import (
     may_have_acted,
 )
 from calcom_async.mcp.times import both
+from calcom_async.mcp.untrusted import clean
 
 MAX_ALTERNATIVES = 5
+MAX_MESSAGE = 2_000
 
 
 def explain(error: CalcomError, zone: tzinfo, *, changes: bool) -> str:
     """Return the text of an error for the model. `zone` is that of the call, `changes` says whether its tool writes."""
     message = error.message.rstrip()
     advice = _advice(error, zone, changes=changes)
-    return f"{message}{'' if message.endswith(('.', '?', '!')) else '.'} {advice}".rstrip()
+    return clean(f"{message}{'' if message.endswith(('.', '?', '!')) else '.'} {advice}", MAX_MESSAGE)
 
 
 def _advice(error: CalcomError, zone: tzinfo, *, changes: bool) -> str:

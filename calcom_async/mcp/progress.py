@@ -55,7 +55,7 @@ class Progress:
 
     def _reason(self) -> str:
         """Return what the call waits for."""
-        seconds = max((getattr(limit, "blocked_for", 0.0) for limit in self._cal.stats().limits), default=0.0)
-        if seconds > 0:
+        waits = [max(limit.blocked_for, limit.next_permit_in) for limit in self._cal.limiter.stats() if limit.waiting]
+        if seconds := max(waits, default=0.0):
             return f"waiting for the rate limit of Cal.com, about {ceil(seconds)} s"
         return "waiting for Cal.com"

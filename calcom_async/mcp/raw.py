@@ -12,18 +12,15 @@ from calcom_async.errors import InvalidRequestError
 from calcom_async.mcp.times import local, utc
 from calcom_async.mcp.untrusted import clean
 from calcom_async.mcp.views import MAX_ROWS
+from calcom_async.read_only import SECRET_NAME
 
 MASKED = "[masked: a secret]"
 MAX_DEPTH = 20
 MAX_RAW_TEXT = 1_000
 MAX_SIZE = 40_000
 """Longest result, in characters."""
-SECRETS = re.compile(
-    r".*(secret|password|passcode|token|apikey|privatekey|credentials?)|key|authurl|invitelink|urls|serviceaccountkey"
-)
-"""Names of members that hold a secret, in lower case without underscores: those of the models' `secret_fields`, and
-others that end alike."""
-NO_SECRETS = {"maskedsecret", "hassecret", "hasapikey"}
+OTHER_SECRETS = frozenset({"key", "authUrl", "inviteLink", "urls"})
+"""Members that hold a secret although their name does not say so: the credentials of an app, and private links."""
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -54,8 +51,8 @@ def _view(value: Any, zone: tzinfo, depth: int) -> Any:
 
 
 def _member(name: str, value: Any, zone: tzinfo, depth: int) -> Any:
-    word = name.replace("_", "").lower()
-    if value and SECRETS.fullmatch(word) and word not in NO_SECRETS and not isinstance(value, bool | int):
+    is_secret = name in OTHER_SECRETS or SECRET_NAME.search(name)
+    if value and is_secret and not isinstance(value, bool | int):
         return MASKED
     return _view(value, zone, depth - 1)
 

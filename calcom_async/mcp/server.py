@@ -60,7 +60,9 @@ class _Front:
 
     def __init__(self, cal: Calcom, options: ServerOptions) -> None:
         self._cal = cal.with_options(max_wait=MAX_WAIT, total_timeout=TOTAL_TIMEOUT)
-        self._bulk = cal.with_priority(cal.config.priority + 1)
+        # A tool that is declared to change nothing cannot change anything.
+        self._reading = self._cal.with_options(read_only=True)
+        self._bulk = cal.with_priority(cal.config.priority + 1).with_options(read_only=True)
         self._options = options
         self._tools = options.select(TOOLS)
 
@@ -76,7 +78,8 @@ class _Front:
         if tool is None:
             return _failure(self._why_missing(params.name))
         progress = Progress(context.session.report_progress, self._cal)
-        call = ToolCall(self._cal, self._bulk, Confirmation(context, params), progress, self._options.export_dir)
+        cal = self._cal if tool.changes else self._reading
+        call = ToolCall(cal, self._bulk, Confirmation(context, params), progress, self._options.export_dir)
         try:
             async with progress.reported():
                 return _success(await tool.function(call, **tool.parse(arguments)))

@@ -33,7 +33,10 @@ async def _stdin() -> Any:
     reader = asyncio.StreamReader(limit=MAX_LINE)
     loop = asyncio.get_running_loop()
     try:
-        pipe = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
+        number = sys.stdin.fileno()
+        # The event loop changes the mode of what it reads. A terminal is opened again, because the shell uses it too.
+        own = os.open(os.ttyname(number), os.O_RDONLY) if os.isatty(number) else os.dup(number)
+        pipe = os.fdopen(own, "rb", buffering=0)
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
     except (NotImplementedError, OSError, ValueError):
         return None

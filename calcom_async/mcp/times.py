@@ -63,13 +63,22 @@ def _in_zone(moment: datetime, zone: tzinfo, parameter: str) -> datetime:
     )
 
 
+def is_readable(moment: datetime | None) -> bool:
+    """Return whether a time of a response can be shown: a server may send null, or a time without an offset."""
+    return moment is not None and moment.tzinfo is not None
+
+
 def local(moment: datetime, zone: tzinfo) -> str:
-    """Return a time in the time zone of the call, with its offset."""
+    """Return a time in the time zone of the call, with its offset; empty if the server sent none."""
+    if not is_readable(moment):
+        return ""
     return moment.astimezone(zone).isoformat(timespec=_precision(moment))
 
 
 def utc(moment: datetime) -> str:
-    """Return a time in UTC, such as `2026-12-01T09:00Z`."""
+    """Return a time in UTC, such as `2026-12-01T09:00Z`; empty if the server sent none."""
+    if not is_readable(moment):
+        return ""
     return moment.astimezone(UTC).isoformat(timespec=_precision(moment)).removesuffix("+00:00") + "Z"
 
 
@@ -79,6 +88,8 @@ def _precision(moment: datetime) -> str:
 
 def both(moment: datetime, zone: tzinfo) -> str:
     """Return a time for a sentence, in the time zone of the call and in UTC."""
+    if not is_readable(moment):
+        return "an unknown time"
     return f"{moment.astimezone(zone):%a} {local(moment, zone)} ({utc(moment)})"
 
 

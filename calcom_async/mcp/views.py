@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from calcom_async.mcp.times import local, utc
+from calcom_async.mcp.times import is_readable, local, utc
 from calcom_async.mcp.untrusted import clean
 from calcom_async.models.bookings import Booking, BookingAttendee
 
@@ -78,7 +78,7 @@ def free_time(start: datetime, zone: tzinfo, seats_left: int | None = None) -> F
 
 def weekday(moment: datetime, zone: tzinfo) -> str:
     """Return the day of the week in a time zone, because models often get it wrong."""
-    return f"{moment.astimezone(zone):%A}"
+    return f"{moment.astimezone(zone):%A}" if is_readable(moment) else ""
 
 
 def booking_row(booking: Booking, zone: tzinfo, *, details: bool = False) -> BookingRow:
@@ -92,7 +92,7 @@ def booking_row(booking: Booking, zone: tzinfo, *, details: bool = False) -> Boo
         end_utc=utc(booking.end),
         weekday=weekday(booking.start, zone),
         event_type_id=booking.event_type_id,
-        hosts=[clean(host.email or host.name or str(host.id)) or "" for host in booking.hosts],
+        hosts=[clean(host.email or host.name or str(host.id)) or "" for host in booking.hosts or ()],
         moved_to_uid=booking.rescheduled_to_uid,
         moved_from_uid=booking.rescheduled_from_uid,
         series_uid=booking.recurring_booking_uid,

@@ -22,6 +22,7 @@ from calcom_async.mcp.options import ServerOptions
 from calcom_async.mcp.raw import MASKED, raw_view
 from calcom_async.mcp.tools import TOOLS
 from calcom_async.mcp.untrusted import MAX_TEXT
+from calcom_async.models.bookings import Booking
 
 WRITING = {tool.name for tool in TOOLS if tool.changes}
 BOOK = {
@@ -292,6 +293,16 @@ def test_a_change_that_may_have_happened_is_not_repeated_blindly():
     lost = errors.TimedOutError("No response", sent=True)
     assert "may have taken effect" in explain(lost, UTC, changes=True)
     assert "may have taken effect" not in explain(lost, UTC, changes=False)
+
+
+def test_bookings_with_odd_values_are_shown():
+    """A booking without times, title and people has empty ones: an odd row never hides the others."""
+    from calcom_async.mcp.views import booking_row
+
+    odd: Any = {"start": None, "end": datetime(2026, 11, 4), "title": None, "hosts": None, "attendees": None}  # noqa: DTZ001
+    plain: Any = {"id": 1, "uid": "x", "status": "accepted", "duration": 30, "created_at": None}
+    row = booking_row(Booking(**plain, **odd), ZoneInfo(KOLKATA), details=True)
+    assert (row.start, row.end_utc, row.weekday, row.hosts) == ("", "", "", [])
 
 
 def test_alternatives_are_in_both_time_zones():

@@ -100,9 +100,9 @@ def _schedule_row(schedule: Schedule) -> ScheduleRow:
         time_zone=schedule.time_zone,
         weekly_hours=[
             WeeklyHours(days=[str(day) for day in hours.days], start=hours.start_time, end=hours.end_time)
-            for hours in schedule.availability
+            for hours in schedule.availability or ()
         ],
-        dates=[_date_hours(override) for override in schedule.overrides] or None,
+        dates=[_date_hours(override) for override in schedule.overrides or ()] or None,
     )
 
 

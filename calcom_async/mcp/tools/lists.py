@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -13,12 +13,9 @@ from calcom_async.mcp.times import call_zone, parse_day, parse_day_or_time
 from calcom_async.mcp.tool import Cursor, Result, TimeZone, tool
 from calcom_async.mcp.tools.bookings import OneBooking, Uid
 from calcom_async.mcp.views import MAX_ROWS, BookingRow, booking_row
-from calcom_async.time_ranges import DAY, first_instant, last_instant
+from calcom_async.time_ranges import first_instant, last_instant
 
-MAX_AGENDA = 1_000
-"""Most bookings of an agenda."""
 Status = Literal["upcoming", "recurring", "unconfirmed", "past", "cancelled"]
-NOT_CANCELLED: tuple[Status, ...] = ("upcoming", "recurring", "unconfirmed", "past")
 
 
 class ManyBookings(Result, kw_only=True):
@@ -71,27 +68,17 @@ async def get_agenda(
     days: Annotated[int, Meta(description="Number of days", examples=[7], ge=1, le=31)] = 1,
     cursor: Cursor | None = None,
 ) -> ManyBookings:
-    """Show the bookings of a day or some days, in order, without cancelled ones."""
+    """Show the accepted and pending bookings of a day or some days that the user hosts or attends, in order."""
     zone, first = call_zone(time_zone), parse_day(day, "day")
-    last = first + timedelta(days=days - 1)
-    begin, end = first_instant(first, "day", time_zone), last_instant(last, "day", time_zone)
     arguments = ("get_agenda", time_zone, day, days)
     skip = open_cursor(cursor, *arguments)
-    # A booking may begin before the first day, or end after the last one.
-    around = call.cal.bookings.list(
-        status=NOT_CANCELLED, after_start=begin - DAY, before_end=end + DAY, sort_start="asc"
-    )
-    bookings = [
-        booking
-        for booking in await around.collect(MAX_AGENDA)
-        if booking.start <= end and booking.end > begin and not (booking.is_cancelled or booking.is_rejected)
-    ]
-    rows = [booking_row(booking, zone) for booking in bookings[skip : skip + MAX_ROWS]]
-    has_more = skip + MAX_ROWS < len(bookings)
+    agenda = await call.cal.agenda(first, days=days, time_zone=time_zone)
+    # A booking over midnight is on both days.
+    bookings = list({booking.uid: booking for shown in agenda for booking in shown.bookings}.values())
     return ManyBookings(
-        message=f"{len(bookings)} bookings on {_days(first, last)} ({time_zone}).",
-        bookings=rows,
-        next_cursor=seal_cursor(skip + MAX_ROWS, *arguments) if has_more else None,
+        message=f"{len(bookings)} bookings on {_days(first, agenda[-1].day)} ({time_zone}).",
+        bookings=[booking_row(booking, zone) for booking in bookings[skip : skip + MAX_ROWS]],
+        next_cursor=seal_cursor(skip + MAX_ROWS, *arguments) if skip + MAX_ROWS < len(bookings) else None,
     )
 
 

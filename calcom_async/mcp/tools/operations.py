@@ -16,6 +16,7 @@ from calcom_async.mcp.tool import Result, TimeZone, tool
 from calcom_async.mcp.untrusted import clean
 from calcom_async.mcp.views import MAX_ROWS, Row
 from calcom_async.operations.catalog import OPERATIONS, Operation, find_operation
+from calcom_async.read_only import without_secrets
 
 DEFAULT_TAKE = 20
 """Rows of a raw list, whose rows are long."""
@@ -154,5 +155,5 @@ def _question(operation: Operation, path: str, body: dict[str, Any] | None) -> s
     """Return the question for the user."""
     if str(operation) == "POST /v2/credits/charge":
         return f"Charge {printable((body or {}).get('credits'), 40)} credits, which costs real money?"
-    fields = f" with {clean(msgspec.json.encode(body).decode(), 500)}" if body else ""
+    fields = f" with {clean(msgspec.json.encode(without_secrets(body)).decode(), 500)}" if body else ""
     return f"Change Cal.com: {operation.verb} {printable(path, 300)}{fields}?"
