@@ -22,6 +22,7 @@ from calcom_async.cli.ops import ops
 from calcom_async.cli.options import Command, Target, with_target
 from calcom_async.cli.profiles import profiles
 from calcom_async.cli.sandbox import sandbox
+from calcom_async.cli.skill import skill
 from calcom_async.cli.slots import slots
 from calcom_async.cli.terminal import discard_output, echo, one_line, print_problem, tolerate_encodings
 from calcom_async.cli.webhooks import webhooks
@@ -93,6 +94,7 @@ app.command(cls=Command)(api)
 app.command(cls=Command)(whoami)
 app.command(cls=Command, epilog=EXIT_CODES_HELP)(doctor)
 app.add_typer(profiles)
+app.command(cls=Command)(skill)
 app.command(cls=Command)(ops)
 app.command(cls=Command, epilog=EXIT_CODES_HELP)(mcp)
 
