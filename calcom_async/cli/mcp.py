@@ -13,7 +13,7 @@ import typer
 from calcom_async.cli.connect import connect
 from calcom_async.cli.options import Target, with_target
 from calcom_async.cli.run import run
-from calcom_async.cli.terminal import print_status
+from calcom_async.cli.terminal import print_problem, print_status
 from calcom_async.errors import ConfigError
 from calcom_async.extras import require_extra
 from calcom_async.secret import Secret
@@ -93,11 +93,11 @@ def _listen(port: int) -> socket.socket:
 
 
 def _token() -> Secret:
-    """Return the token of the environment, or a new one, which is printed: nobody else knows it."""
+    """Return the token of the environment, or a new one, which is printed."""
     given = os.environ.get(TOKEN_VARIABLE)
     if given is None:
         token = secrets.token_urlsafe(32)
-        print_status("[green]token:[/]", token)
+        print_problem("[green]token:[/]", token)  # also with --quiet: nobody else knows it
         return Secret(token)
     token_secret = Secret(given).checked(TOKEN_VARIABLE, in_header=True)
     if len(given) < MIN_TOKEN:

@@ -30,7 +30,7 @@ class AnswerNeeded(Exception):  # noqa: N818 - not an error: the call continues 
 
     def __init__(self, question: str) -> None:
         super().__init__(question)
-        self.result = types.InputRequiredResult(
+        self.result: types.InputRequiredResult = types.InputRequiredResult(
             input_requests={
                 NAME: types.ElicitRequest(
                     params=types.ElicitRequestFormParams(message=question, requested_schema=NO_FIELDS)

@@ -8,9 +8,11 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import httpx2
 import pytest
-from cli_process import cli_command, cli_environment, run_cli
+from cli_process import cli_command, cli_environment
 from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 from mcp_agent import KOLKATA, Agent, server_process
 from timeouts import TIMEOUT
 
@@ -92,13 +94,21 @@ async def test_the_command_ends_cleanly(sandbox, stop, code):
 
 
 @pytest.mark.slow
-def test_wrong_options_are_usage_errors(sandbox, tmp_path):
-    """An unknown tool, a missing directory and a port in use are reported before anything starts."""
-    for args, message in (
-        (["--deny", "bok"], "unknown tool: bok"),
-        (["--export-dir", str(tmp_path / "no")], "is not a directory"),
-        (["--http", sandbox.url.split(":")[2].split("/")[0]], "Try --http 0"),
+async def test_http_ends_cleanly(sandbox):
+    """`--http` prints the URL, serves, and ends at SIGTERM without a traceback."""
+    environment = cli_environment(CAL_API_URL=sandbox.url, CAL_API_KEY=sandbox.api_key)
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *cli_command("mcp", "--http", "0"), env=environment, stdout=pipe, stderr=pipe
+    )
+    token = (await process.stderr.readline()).decode().split()[1]
+    url = (await process.stderr.readline()).decode().split()[1].rstrip(".")
+    async with (
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as http,
+        Client(streamable_http_client(url, http_client=http)) as client,
     ):
-        result = run_cli("mcp", "--sandbox", *args)
-        assert (result.returncode, result.stdout) == (2, "")
-        assert message in result.stderr
+        assert (await Agent(client).call("who_am_i"))["username"] == "ana"
+    process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(TIMEOUT):
+        out, err = await process.communicate()
+    assert (process.returncode, out, err) == (143, b"", b"terminated.\n")
