@@ -89,12 +89,12 @@ class Chunk(NamedTuple):
 
 
 class ReadStats:
-    """What reading a list has cost so far."""
+    """Counts of what reading a list has cost so far."""
 
     def __init__(self) -> None:
         self.requests: int = 0
         self.max_passes: int = 1
-        """How often the largest tie group was read until all of its rows had come."""
+        """Number of times that the largest tie group was read until all of its rows had come."""
         self.duplicates: int = 0
         """Rows that came again, and were dropped."""
         self.missing_rows: int = 0
@@ -167,6 +167,7 @@ class KeysetReader:
         start = self._after
         while start is None or start <= self._until:
             page = await self._read_page(start, self._take)
+            # A larger page may hold the whole tie group, which saves reading it by the next key.
             if page.is_full and self._take < MAX_PAGE and page.moments and page.moments[0] == page.moments[-1]:
                 page = await self._read_page(start, MAX_PAGE)
             size = len(page.rows)
@@ -247,6 +248,7 @@ class KeysetReader:
         yield await self._by_passes(moment, group)
 
     async def _by_next_key(self, moment: datetime, group: _TieGroup) -> AsyncGenerator[list[_Row], None]:
+        """Read a tie group in the order of the next key, with its time as both bounds."""
         bounds = {**self._bounds, self._key.after: moment, str(self._key.before): moment}
         reader = KeysetReader(self._fetch_page, self._keys[1:], bounds=bounds, stats=self._stats)
         try:
@@ -268,24 +270,27 @@ class KeysetReader:
         return moment not in page.moments
 
     async def _by_passes(self, moment: datetime, group: _TieGroup) -> list[_Row]:
-        found: list[_Row] = []
+        """Read a tie group by offset, again and again, until its rows have all come."""
+        rows: list[_Row] = []
         while not group.is_complete and group.passes < _TieGroup.MAX_PASSES:
-            found += await self._read_once(moment, group)
+            rows += await self._read_once(moment, group)
         self._stats.max_passes = max(self._stats.max_passes, group.passes)
         self._stats.missing_rows += group.missing
-        return found
+        return rows
 
     async def _read_once(self, moment: datetime, group: _TieGroup) -> list[_Row]:
         """Page through a tie group with a page size of this pass, so that its pages end between other rows."""
         seen: set[str] = set()
-        found: list[_Row] = []
+        new_rows: list[_Row] = []
         size = 0
+        # With the same size, the server could omit the same row at the end of a page in every pass.
         take = max(MAX_PAGE - 7 * group.passes, MAX_PAGE // 2)
         while True:
             page = await self._read_page(moment, take, skip=size)
             same = page.at(moment)
             uids = {row.times.uid for row in same}
             has_next = page.is_full and page.moments[-1] == moment
+            # Without this check, a server that ignores `skip` would keep this loop running.
             if has_next and uids <= seen:
                 raise KeysetError(
                     f"the server returns the same {take} bookings whatever is skipped; more than that share "
@@ -295,11 +300,11 @@ class KeysetReader:
             size += len(same)
             new = group.new(same)
             self._stats.duplicates += len(same) - len(new)
-            found += new
+            new_rows += new
             if not has_next:
                 break
         group.note_pass(size, seen)
-        return found
+        return new_rows
 
     def _chunk(self, page: _OrderedPage, end: int) -> Chunk:
         """Return the first rows of a page, whose tie groups are complete."""
@@ -333,6 +338,7 @@ class _TieGroup:
     """
 
     MAX_PASSES = 80
+    """More would hardly help: rows that are still missing are reported."""
 
     def __init__(self) -> None:
         self.uids: set[str] = set()
@@ -343,9 +349,9 @@ class _TieGroup:
 
     def new(self, rows: Sequence[_Row]) -> list[_Row]:
         """Return the rows that have not been seen, and note them as seen."""
-        found = {row.times.uid: row for row in rows if row.times.uid not in self.uids}
-        self.uids |= found.keys()
-        return list(found.values())
+        new = {row.times.uid: row for row in rows if row.times.uid not in self.uids}
+        self.uids |= new.keys()
+        return list(new.values())
 
     def note_pass(self, size: int, seen: set[str]) -> None:
         """Note how many rows one pass returned, and which."""
@@ -437,8 +443,8 @@ def _times_of(row: Raw) -> Times:
     """Read the times of one booking: an unreadable one is None, and one without an offset is in UTC."""
     try:
         booking = parse(bytes(row))
-        found = {field: _parse_time(booking.get(name)) for field, name in FIELDS.items()}
-        return Times(msgspec.convert(booking["uid"], str), **found)
+        times = {field: _parse_time(booking.get(name)) for field, name in FIELDS.items()}
+        return Times(msgspec.convert(booking["uid"], str), **times)
     except (NotJsonError, msgspec.ValidationError, AttributeError, KeyError) as error:
         raise KeysetError(f"a row of the list is no booking with a uid: {error}") from error
 
@@ -447,6 +453,7 @@ FIELDS = {"created_at": "createdAt", "start": "start", "updated_at": "updatedAt"
 
 
 def _parse_time(value: Any) -> datetime | None:
+    """Return a time of the server, or None if it cannot be read."""
     try:
         moment = msgspec.convert(value, datetime | None)
     except msgspec.ValidationError:

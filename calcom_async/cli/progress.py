@@ -18,19 +18,20 @@ from calcom_async.rate_limit_state import BucketStats
 
 
 class ProgressDisplay:
-    """Rows, rows per second, requests left, time left, and the reason for a pause."""
+    """Display of rows, rows per second, requests left, time left, and the reason for a pause."""
 
-    LOOK_EVERY = 0.25
+    UPDATE_EVERY = 0.25
     LINE_EVERY = 5.0
+    """Seconds between two lines where there is no terminal: a log must not grow with every page."""
 
     def __init__(self, noun: str) -> None:
         self.requests: int = 0
         self.waited: float = 0.0
         self._noun = noun
-        self._count = ExportProgress(0, None)
+        self._progress = ExportProgress(0, None)
         self._limit: BucketStats | None = None
-        self._left: int | None = None
-        self._trouble = ""
+        self._requests_left: int | None = None
+        self._problem = ""
         self._pause = ""
         self._pause_ends = 0.0
         self._waiting_since: float | None = None
@@ -56,16 +57,16 @@ class ProgressDisplay:
         while True:
             self._read_limits(cal.stats())
             self._show()
-            await asyncio.sleep(self.LOOK_EVERY)
+            await asyncio.sleep(self.UPDATE_EVERY)
 
     def on_event(self, event: ClientEvent) -> None:
-        """Keep the figures that events bring."""
+        """Note the figures of an event."""
         if event.kind == "request":
             self.requests += 1
-            self._trouble = ""
-            self._left = self._left if event.remaining is None else event.remaining
+            self._problem = ""
+            self._requests_left = self._requests_left if event.remaining is None else event.remaining
         elif event.kind == "retry":
-            self._trouble = f"{event.status or 'no response'}, trying again"
+            self._problem = f"{event.status or 'no response'}, trying again"
         elif event.kind == "wait":
             # Prefetched pages wait at the same time, so waits are not added up.
             now = time.monotonic()
@@ -74,24 +75,25 @@ class ProgressDisplay:
 
     @property
     def saved(self) -> ExportProgress:
-        """The rows written so far, and the file that they are in."""
-        return self._count
+        """Return the number of rows written so far, and the file that they are in."""
+        return self._progress
 
     def forget_saved_rows(self) -> None:
         """Note that the rows written so far cannot be resumed."""
-        self._count = ExportProgress(0, None)
+        self._progress = ExportProgress(0, None)
 
-    def on_progress(self, count: ExportProgress) -> None:
-        """Keep the count."""
-        self._count = count
+    def on_progress(self, progress: ExportProgress) -> None:
+        """Note the count."""
+        self._progress = progress
         self._show()
 
     def _read_limits(self, stats: Stats) -> None:
         """Read from the limiter whether all requests wait, and for how long."""
-        self._limit = max(stats.limits, key=lambda one: one.limit, default=None)
+        # Endpoints have smaller limits of their own, which an export does not use.
+        self._limit = max(stats.limits, key=lambda bucket: bucket.limit, default=None)
         blocked = max((bucket.blocked_for for bucket in stats.limits), default=0)
         next_permit_in = max(
-            (one.next_permit_in for one in stats.limits if one.waiting and not one.in_flight), default=0
+            (bucket.next_permit_in for bucket in stats.limits if bucket.waiting and not bucket.in_flight), default=0
         )
         if blocked:
             self._pause = f"blocked by the rate limit for {blocked:.0f} s"
@@ -104,35 +106,37 @@ class ProgressDisplay:
         self._waiting_since = (self._waiting_since or now) if self._pause else None
 
     def _show(self) -> None:
+        """Update the bar, or print a line if one is due."""
         text, now = self._text(), time.monotonic()
         if stderr.is_terminal:
-            self._bar.update(self._task, completed=self._count.rows, total=self._count.total, description=text)
-        elif now >= self._line_due and (self._count.rows or self._pause or self._trouble):
+            self._bar.update(self._task, completed=self._progress.rows, total=self._progress.total, description=text)
+        elif now >= self._line_due and (self._progress.rows or self._pause or self._problem):
             self._line_due = now + self.LINE_EVERY
             stderr.print(text)
 
     def _text(self) -> str:
-        rows, total = self._count.rows, self._count.total
+        """Return the progress in words."""
+        rows, total = self._progress.rows, self._progress.total
         passed = time.monotonic() - self._started
-        new = rows - self._count.rows_before
-        left = "" if self._left is None else f"{self._left:,} calls left"
+        new = rows - self._progress.rows_before
+        left = "" if self._requests_left is None else f"{self._requests_left:,} calls left"
         counted = f"{rows:,}" if total is None else f"{rows:,} of {total:,}"
-        done = [f"{counted} {self._noun}", f"{new / max(0.001, passed):,.0f}/s"] if rows else [f"no {self._noun} yet"]
-        return ", ".join(filter(None, [*done, self._trouble or self._pause or left, self._to_go(passed)]))
+        count = [f"{counted} {self._noun}", f"{new / max(0.001, passed):,.0f}/s"] if rows else [f"no {self._noun} yet"]
+        return ", ".join(filter(None, [*count, self._problem or self._pause or left, self._time_left(passed)]))
 
-    def _to_go(self, passed: float) -> str:
-        """Time to the end: at the pace of this run without its waits, but not before the rate limit allows it."""
-        rows, total = self._count.rows, self._count.total
-        new = rows - self._count.rows_before
+    def _time_left(self, passed: float) -> str:
+        """Estimate the time left from the rate of this run without its waits, and from the rate limit."""
+        rows, total = self._progress.rows, self._progress.total
+        new = rows - self._progress.rows_before
         if not (new and total and total > rows):
             return ""
         now = time.monotonic()
         pause = max(0.0, self._pause_ends - now) if self._pause else 0.0
         waiting = now - self._waiting_since if self._waiting_since else 0.0
         seconds = pause + (total - rows) * max(0.0, passed - self.waited - waiting) / new
-        if self._limit and self._left is not None:
+        if self._limit and self._requests_left is not None:
             # A pause ends with a new window, which has room for as many requests as the limit.
-            room = self._limit.limit if self._pause else self._left
+            room = self._limit.limit if self._pause else self._requests_left
             beyond = max(0.0, (total - rows) * self.requests / new - room)
             seconds = max(seconds, pause + beyond / self._limit.limit * self._limit.window)
         return f"{timedelta(seconds=round(seconds))} to go"

@@ -7,6 +7,7 @@ import csv
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -21,7 +22,7 @@ from calcom_async.export.sources import ExportJob
 from calcom_async.secret import Secret
 
 CONCURRENT_ACCOUNTS = 8
-NOTHING = Secret("")
+EMPTY = Secret("")
 SECRETS = ("api_key", "client_id", "client_secret")
 
 
@@ -53,9 +54,10 @@ def read_accounts(path: str | os.PathLike[str]) -> Iterator[Account]:
     Raises `ConfigError` with the line number of an invalid account.
     """
     try:
+        # Excel begins a CSV file in UTF-8 with a byte order mark.
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             yield from _accounts(file, str(path))
-    except UnicodeDecodeError as error:  # contains a part of the file
+    except UnicodeDecodeError as error:  # its text quotes a part of the file, which has keys
         problem = f"it is not UTF-8 ({error.reason})"
     except (OSError, csv.Error) as error:
         problem = getattr(error, "strerror", None) or str(error)
@@ -65,6 +67,7 @@ def read_accounts(path: str | os.PathLike[str]) -> Iterator[Account]:
 
 
 def _accounts(file: TextIO, path: str) -> Iterator[Account]:
+    """Yield the accounts of an open file, line by line."""
     table = csv.DictReader(file)
     columns = set(table.fieldnames or ())
     if not {"name"} < columns <= {"name", "organization", *SECRETS}:
@@ -74,23 +77,24 @@ def _accounts(file: TextIO, path: str) -> Iterator[Account]:
         )
     for row in map(_hidden, table):
         where = f"{path}, line {table.line_num}"
-        if None in row:
+        if None in row:  # where DictReader puts the surplus fields
             raise ConfigError(f"{where}: the line has more fields than the header")
         organization = _organization(row["organization"].reveal() if "organization" in row else "", where)
         yield Account(row["name"].reveal(), _credentials(row, where), organization)
 
 
 def _hidden(row: dict[str, Any]) -> dict[str, Secret]:
-    """Return the fields of a line, hidden from tracebacks."""
+    """Return the fields of a line as secrets, so that no traceback shows them."""
     return {name: Secret((value or "").strip() if isinstance(value, str | None) else "") for name, value in row.items()}
 
 
 def _credentials(row: dict[str, Secret], where: str) -> Credentials:
-    key, client, secret = [row.get(column, NOTHING) for column in SECRETS]
-    if (key != NOTHING) == (NOTHING not in {client, secret}):
+    """Return the credentials of a line, which must have exactly one kind."""
+    key, client, secret = [row.get(column, EMPTY) for column in SECRETS]
+    if (key != EMPTY) == (EMPTY not in {client, secret}):
         raise ConfigError(f"{where}: give an api_key, or a client_id and a client_secret")
     try:
-        return ApiKey(key) if key != NOTHING else PlatformClient(client, secret)
+        return ApiKey(key) if key != EMPTY else PlatformClient(client, secret)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from None
 
@@ -119,6 +123,41 @@ async def export_accounts(
     account has its own rate limit. Accounts are read when they are needed, so there may be thousands.
     """
     output = str(usable_path(output, "the output"))
+    _check_arguments(output, accounts, options, concurrent_accounts, on_result=on_result, on_progress=on_progress)
+    results: list[AccountResult] = []
+    remaining, names = _SharedIterator(accounts), set[str]()
+
+    async def export_one(account: Account) -> ExportReport:
+        path = _path(output, account, names)
+        progress = partial(on_progress, account) if on_progress is not None else None
+        view = cal.with_credentials(account.credentials)
+        return await export(view, account.for_account(job), path, on_progress=progress, **options)
+
+    async def work() -> None:
+        async for account in remaining:
+            if not isinstance(account, Account):
+                raise InvalidRequestError(f"accounts must hold Account objects, got {type(account).__name__}")
+            try:
+                result = AccountResult(account.name, await export_one(account))
+            except Exception as error:  # noqa: BLE001 - no failure of an account stops the others
+                result = AccountResult(account.name, error=error)
+            results.append(result)
+            if on_result is not None:
+                on_result(result)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(concurrent_accounts):
+                group.create_task(work())
+    except ExceptionGroup as errors:
+        # What is left are errors of the accounts themselves, such as an invalid line of their file.
+        raise errors.exceptions[0] from errors
+    return results
+
+
+def _check_arguments(
+    output: str, accounts: object, options: dict[str, Any], concurrent_accounts: object, **callbacks: object
+) -> None:
     if "{account}" not in output:
         raise InvalidRequestError(
             f"{output} must contain {{account}}: otherwise all accounts would write the same file"
@@ -129,41 +168,11 @@ async def export_accounts(
         )
     if not isinstance(concurrent_accounts, int) or concurrent_accounts < 1:
         raise InvalidRequestError(f"concurrent_accounts must be 1 or more, got {concurrent_accounts!r}")
-    for name, callback in {"on_result": on_result, "on_progress": on_progress}.items():
+    for name, callback in callbacks.items():
         if callback is not None and not callable(callback):
             raise InvalidRequestError(f"{name} must be a function, got {callback!r}")
     if not isinstance(accounts, Iterable | AsyncIterable):
         raise InvalidRequestError(f"accounts must be a list or another iterable, got {type(accounts).__name__}")
-    outcomes: list[AccountResult] = []
-    waiting, names = _SharedIterator(accounts), set[str]()
-
-    async def work() -> None:
-        async for account in waiting:
-            if not isinstance(account, Account):
-                raise InvalidRequestError(f"accounts must hold Account objects, got {type(account).__name__}")
-            try:
-                path = _path(output, account, names)
-                report_progress = (
-                    (lambda progress, of=account: on_progress(of, progress)) if on_progress is not None else None
-                )
-                theirs = cal.with_credentials(account.credentials)
-                report = await export(theirs, account.for_account(job), path, on_progress=report_progress, **options)
-                outcome = AccountResult(account.name, report)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's
-                outcome = AccountResult(account.name, error=error)
-            outcomes.append(outcome)
-            if on_result is not None:
-                on_result(outcome)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(concurrent_accounts):
-                group.create_task(work())
-    except (
-        ExceptionGroup
-    ) as errors:  # an error of the accounts themselves: an invalid line, or an exception of their iterator
-        raise errors.exceptions[0] from errors
-    return outcomes
 
 
 class _SharedIterator(AsyncIterator[Account]):
@@ -174,6 +183,7 @@ class _SharedIterator(AsyncIterator[Account]):
         self._lock = asyncio.Lock()
 
     async def __anext__(self) -> Account:
+        # Two tasks must not be inside one async generator at the same time.
         async with self._lock:
             if isinstance(self._accounts, AsyncIterator):
                 return await anext(self._accounts)

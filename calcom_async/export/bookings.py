@@ -47,7 +47,7 @@ SET_BY_THE_EXPORT = {
     "sort_start", "sort_end", "sort_created", "sort_updated_at", "skip", "take", "prefetch", "strict"
 }  # fmt: skip
 ROWS_LEAVE = {"status", "after_created_at", "before_created_at", "after_updated_at", "before_updated_at"}
-"""Filters that a booking may stop to match, or that replace those of an incremental export."""
+"""Filters that a booking may stop matching, or that would replace those of an incremental export."""
 
 
 class BookingSource:
@@ -58,7 +58,7 @@ class BookingSource:
     ) -> None:
         if wrong := SET_BY_THE_EXPORT & filters.keys():
             raise InvalidRequestError(f"{min(wrong)} cannot be a filter of an export: the export sets it. Leave it out")
-        # Sends nothing, but checks the arguments. A list that is read with a cursor has no order by time.
+        # The call sends nothing, but checks the arguments. A list that is read with a cursor has no order by time.
         list_call = list_method(**filters).list_call.by_offset()
         self.model: Any = list_call.row_type
         self.key: str = list_call.key_field
@@ -113,6 +113,7 @@ class BookingSource:
         return "start" if page.items else "created"
 
     async def _watermarks(self, created: datetime | None, since: Watermarks | None, lookback: timedelta) -> Watermarks:
+        """Return the times from which the next incremental run continues; costs one request."""
         # Without a lower bound, rows without an update time would come first here.
         after = since.updated - lookback if since else EARLIEST
         updated, _ = await fetch_latest(self._list.fetch_page, UPDATED, {UPDATED.after: after})
@@ -124,21 +125,22 @@ class BookingSource:
         page = await self._list.fetch_page(PageOffset(0, 1))
         return plausible_total(page.total_items)
 
-    async def split(self, plan: ExportPlan, most: int) -> list[ExportPlan]:
+    async def split(self, plan: ExportPlan, maximum: int) -> list[ExportPlan]:
         """Cut at the times of rows at equal distances; costs a request for each cut, and one more."""
         if not plan.segments:
             return [plan]
-        (whole,) = plan.segments
-        _, count = await self._time_at(whole, 0)
-        number = min(most, count // self._take + 1)
-        found = await asyncio.gather(*[self._time_at(whole, count * part // number) for part in range(1, number)])
-        cuts = sorted({time for time, _ in found if time and time < whole.until})
-        spans = zip([whole.after, *[cut + TIME_RESOLUTION for cut in cuts]], [*cuts, whole.until], strict=True)
-        return [msgspec.structs.replace(plan, segments=(Segment(whole.by, *span),)) for span in spans]
+        (segment,) = plan.segments
+        _, rows = await self._time_at(segment, 0)
+        parts = min(maximum, rows // self._take + 1)  # a shard of less than a page is not worth its requests
+        times = await asyncio.gather(*[self._time_at(segment, rows * part // parts) for part in range(1, parts)])
+        # Rows that share a time stay together, so that each range can be read on its own.
+        cuts = sorted({time for time, _ in times if time and time < segment.until})
+        ranges = zip([segment.after, *[cut + TIME_RESOLUTION for cut in cuts]], [*cuts, segment.until], strict=True)
+        return [msgspec.structs.replace(plan, segments=(Segment(segment.by, *range_),)) for range_ in ranges]
 
-    async def _time_at(self, whole: Segment, index: int) -> tuple[datetime | None, int]:
+    async def _time_at(self, segment: Segment, index: int) -> tuple[datetime | None, int]:
         """Fetch the time of the row at an index of the list, and the number of rows."""
-        key = KEYS[whole.by][0]
+        key = KEYS[segment.by][0]
         page = await self._list.fetch_page(PageOffset(index, 1), {key.sort: "asc"})
         times = read_times(page.items[:1])
         return time_of(times[0], key) if times else None, plausible_total(page.total_items) or 0
@@ -149,7 +151,7 @@ class BookingSource:
         """Yield complete tie groups, in ascending order of time."""
         for number, segment in enumerate(plan.segments):
             if position and number < position.segment:
-                continue
+                continue  # an earlier run has read it
             after = segment.after and clamped(segment.after)
             if position and number == position.segment:
                 after = clamped(position.done) + TIME_RESOLUTION

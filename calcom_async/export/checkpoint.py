@@ -54,22 +54,23 @@ class Checkpoint:
         """
         try:
             state, _, digest = self.path.read_bytes().rstrip(b"\n").rpartition(b"\n")
+            # The checksum comes first: an edited position would lead to missing rows without an error.
             if digest != _digest(state):
                 raise ExportError(
                     f"{self.path} is not a checkpoint, or it was changed. Move it away, or choose another checkpoint"
                 )
-            found = msgspec.json.decode(state, type=CheckpointData)
+            loaded = msgspec.json.decode(state, type=CheckpointData)
         except FileNotFoundError:
             return
         except (OSError, msgspec.MsgspecError) as error:
             raise ExportError(
                 f"cannot read the checkpoint {self.path}: {error}. Move it away, or choose another checkpoint"
             ) from error
-        if (found.version, found.job) == (VERSION, self.state.job):
-            self.state = found
-        elif same_job or (found.run and not restart):
+        if (loaded.version, loaded.job) == (VERSION, self.state.job):
+            self.state = loaded
+        elif same_job or (loaded.run and not restart):
             raise ExportError(
-                f"the checkpoint {self.path} is of another job: {found.job}. This one is: {self.state.job}. "
+                f"the checkpoint {self.path} is of another job: {loaded.job}. This one is: {self.state.job}. "
                 "Choose another output, or delete the checkpoint"
             )
 
@@ -90,10 +91,11 @@ class Checkpoint:
     def _write(self, state: CheckpointData) -> None:
         self.state = state
         data = msgspec.json.encode(state)
-        fresh = self.path.with_name(self.path.name + ".new")
+        # Only a rename is atomic. A kill while the file itself is written would leave half of it.
+        new = self.path.with_name(self.path.name + ".new")
         try:
-            fresh.write_bytes(b"%b\n%b\n" % (data, _digest(data)))
-            fresh.replace(self.path)
+            new.write_bytes(b"%b\n%b\n" % (data, _digest(data)))
+            new.replace(self.path)
         except OSError as error:
             raise self._unwritable(error) from error
 

@@ -7,8 +7,8 @@ partition         divides a list into shards; the parts, concatenated in order, 
 export_on_dask    runs the shards on Dask, and moves the parts into place once all of them are complete
 Manifest          content of a directory
 
-Every attempt writes to a hidden directory of its own. The client moves only the result that Dask has accepted into
-place, so a repeated task does no harm. When the directory is gone, tasks know that their run has ended.
+Dask may run a task twice. So every attempt writes to a hidden directory of its own, and the client moves only the
+result that Dask has accepted into place. Tasks end with an error when the directory of their run is gone.
 """
 
 from __future__ import annotations
@@ -102,9 +102,11 @@ async def partition(cal: Calcom, job: ExportJob, *, shards: int = 8, account: st
         raise InvalidRequestError(f"shards must be an integer >= 1, got {shards}")
     source = job.source(cal)
     plan = await source.plan(since=None, lookback=DEFAULT_LOOKBACK, incremental=False)
-    config, whose = msgspec.structs.replace(cal.config, api_key=None, proxy=None), await account_id(cal)
-    plans = await source.split(plan, shards)
-    return [Shard(job=job, account_id=whose, plan=one, config=config, account=account) for one in plans]
+    # Shards travel to the workers. A key, and a proxy URL with a password, must not.
+    config = msgspec.structs.replace(cal.config, api_key=None, proxy=None)
+    user = await account_id(cal)
+    parts = await source.split(plan, shards)
+    return [Shard(job=job, account_id=user, plan=part, config=config, account=account) for part in parts]
 
 
 # ------------------------------------------------------------------------------------------------------- manifest
@@ -144,6 +146,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _manifest(shards: Sequence[Shard], parts: tuple[Part, ...], format: str) -> Manifest:
+    """Add up the parts, and compare them with the server's totals of all lists, if it sends all of them."""
     lists, rows = _lists(shards), sum(part.rows for part in parts)
     counts = {shard.list: shard.plan.expected for shard in shards if shard.plan.verify_total}
     known = [count for count in counts.values() if count is not None]
@@ -163,7 +166,7 @@ def _lists(shards: Iterable[Shard]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(shard.list for shard in shards))
 
 
-# ------------------------------------------------------------------------------------------------------- a folder
+# ------------------------------------------------------------------------------------------------ the directory
 
 
 @contextmanager
@@ -171,17 +174,18 @@ def _staging(folder: Path, lists: tuple[str, ...]) -> Iterator[Path]:
     """Create a hidden directory for one run; the directory of the data set must be empty or hold the same lists."""
     with _map_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    # Two runs at once would delete each other's folders.
+    # Otherwise two runs at the same time would delete each other's folders.
     with exclusive(folder / MANIFEST), _staged(folder, lists) as staging:
         yield staging
 
 
 @contextmanager
 def _staged(folder: Path, lists: tuple[str, ...]) -> Iterator[Path]:
+    """Delete what killed runs have left, and create the directory of this run."""
     with _map_os_errors(folder):
-        left = list(folder.glob(f"{STAGING}*"))
-        _check_whose(folder, lists, is_ours=bool(left))
-        for old in left:
+        old_staging = list(folder.glob(f"{STAGING}*"))
+        _check_owner(folder, lists, has_staging=bool(old_staging))
+        for old in old_staging:
             shutil.rmtree(old, ignore_errors=True)
         staging = folder / f"{STAGING}{token_hex(4)}"
         staging.mkdir()
@@ -191,11 +195,12 @@ def _staged(folder: Path, lists: tuple[str, ...]) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _check_whose(folder: Path, lists: tuple[str, ...], *, is_ours: bool) -> None:
+def _check_owner(folder: Path, lists: tuple[str, ...], *, has_staging: bool) -> None:
+    """Raise `ExportError` if a directory has files that no export of these lists wrote."""
     try:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
     except FileNotFoundError:
-        if not is_ours and any(file.name != f"{MANIFEST}.lock" for file in folder.iterdir()):
+        if not has_staging and any(file.name != f"{MANIFEST}.lock" for file in folder.iterdir()):
             raise ExportError(f"{folder} is not empty and has no {MANIFEST}; choose another folder") from None
         return
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -228,7 +233,7 @@ def _map_os_errors(folder: Path) -> Iterator[None]:
         raise ExportError(f"cannot write to {folder}: {error}; choose another folder") from error
 
 
-# ------------------------------------------------------------------------------------------------------ a cluster
+# -------------------------------------------------------------------------------------------------- the cluster
 
 
 def export_on_dask(
@@ -288,62 +293,64 @@ def _results(
     redis: str | None,
     retries: int,
 ) -> list[tuple[Path, Part]]:
-    """Run a task per shard and yield the results in order. If one fails for good, cancel the others.
+    """Run a task per shard, and return the results in order. If one fails for good, cancel the others.
 
-    The tasks of one queue run one after the other. They do not depend on each other, because Dask would repeat all
-    earlier ones when it loses one. For the same reason each result is released as soon as it has arrived.
+    The tasks of one queue run one after the other, but not as dependencies: Dask would repeat all earlier ones if it
+    lost the result of one. For the same reason each result is released as soon as it has arrived.
     """
     run = token_hex(4)
-    lines: defaultdict[str | int | None, deque[int]] = defaultdict(deque)
+    queues: defaultdict[str | int | None, deque[int]] = defaultdict(deque)
     for number, shard in enumerate(shards):
-        lines[number if redis else shard.account].append(number)
-    under_way: dict[Future[Any], deque[int]] = {}
+        queues[number if redis else shard.account].append(number)
+    running: dict[Future[Any], deque[int]] = {}
     results: dict[int, tuple[Path, Part]] = {}
 
-    def start(line: deque[int]) -> Future[Any]:
-        task = shards[line[0]], names[line[0]], staging, redis
-        key = f"calcom-export-{run}-{line[0]:05}"
+    def start(queue: deque[int]) -> Future[Any]:
+        number = queue[0]
+        task = shards[number], names[number], staging, redis
+        key = f"calcom-export-{run}-{number:05}"
         future: Future[Any] = client.submit(_write, *task, key=key, retries=retries)
-        under_way[future] = line
+        running[future] = queue
         return future
 
     try:
-        completed: Any = as_completed([start(line) for line in lines.values()])  # type: ignore[no-untyped-call]
+        completed: Any = as_completed([start(queue) for queue in queues.values()])  # type: ignore[no-untyped-call]
         for future in completed:
-            line = under_way.pop(future)
-            number = line.popleft()
+            queue = running.pop(future)
+            number = queue.popleft()
             try:
                 results[number] = future.result()
             except Exception as cause:
                 raise ExportError(f"{shards[number]}: {type(cause).__name__}: {cause}") from cause
-            if line:
-                completed.add(start(line))
+            if queue:
+                completed.add(start(queue))
     finally:
-        client.cancel(list(under_way))
+        client.cancel(list(running))
     return [results[number] for number in range(len(shards))]
 
 
-# ------------------------------------------------------------------------------------------------------- a worker
+# --------------------------------------------------------------------------------------------------- the worker
 
 
 def _write(shard: Shard, name: str, staging: Path, redis: str | None) -> tuple[Path, Part]:
-    return asyncio.run(_written(shard, name, staging, redis))
+    """Run a shard as a task of Dask, which takes no coroutine."""
+    return asyncio.run(_write_shard(shard, name, staging, redis))
 
 
-async def _written(shard: Shard, name: str, staging: Path, redis: str | None) -> tuple[Path, Part]:
+async def _write_shard(shard: Shard, name: str, staging: Path, redis: str | None) -> tuple[Path, Part]:
     """Write a shard to a file in a directory of this attempt."""
     started, stats = time.monotonic(), ReadStats()
     path = staging / token_hex(4) / name
     async with _calcom(shard, redis) as cal:
         source = shard.job.source(cal)
-        _check_under_way(staging)
+        _check_is_running(staging)
         path.parent.mkdir()
         with open_sink(path, source.model, key=source.key) as sink:
             sink.begin()
-            walk = source.batches(shard.plan, None, stats=stats, minimum=sink.min_batch_rows)
-            async with aclosing(walk) as batches:
+            rows = source.batches(shard.plan, None, stats=stats, minimum=sink.min_batch_rows)
+            async with aclosing(rows) as batches:
                 async for batch in batches:
-                    _check_under_way(staging)
+                    _check_is_running(staging)
                     sink.write(batch.rows)
             sink.finish()
         requests = cal.stats().requests
@@ -364,7 +371,8 @@ async def _written(shard: Shard, name: str, staging: Path, redis: str | None) ->
     return path, part
 
 
-def _check_under_way(staging: Path) -> None:
+def _check_is_running(staging: Path) -> None:
+    """Raise `ExportError` if the client has ended the run, so that a lost task does not go on for hours."""
     if not staging.is_dir():
         raise ExportError(
             f"{staging} is not there on {socket.gethostname()}: its run has ended, or the folder is not one that the "
@@ -384,8 +392,8 @@ async def _calcom(shard: Shard, redis: str | None) -> AsyncIterator[Calcom]:
 
             limiter = await stack.enter_async_context(RedisTokenBucket(_expand_env(redis)))
         cal = await stack.enter_async_context(Calcom(key, config=shard.config, limiter=limiter))
-        if (found := await account_id(cal)) != shard.account_id:
-            raise ConfigError(f"{shard.variable} on {socket.gethostname()} is of {found}, not of {shard.account_id}")
+        if (user := await account_id(cal)) != shard.account_id:
+            raise ConfigError(f"{shard.variable} on {socket.gethostname()} is of {user}, not of {shard.account_id}")
         yield cal
 
 

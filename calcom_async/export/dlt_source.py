@@ -73,16 +73,18 @@ def dlt_source(
         return Calcom(api_key, limiter=limiter, **settings)
 
     scope = {"organization": organization, "team": team, "user": user}
-    scope_name = " ".join(name for name, value in scope.items() if value is not None)
-    for thing, (_, scopes) in EXPORTABLE.items():
-        if scope_name in scopes or thing == "bookings":  # every scope has bookings, so these reject an invalid scope
-            job = ExportJob(thing, organization, team, user, (filters or {}) if thing == "bookings" else {})
-            yield _resource(loop, client, job, lookback, selected=thing in DEFAULT_RESOURCES)
+    scope_name = " ".join(field for field, value in scope.items() if value is not None)
+    for name, (_, scopes) in EXPORTABLE.items():
+        is_booking = name == "bookings"
+        if scope_name in scopes or is_booking:  # every scope has bookings, so these reject an invalid scope
+            job = ExportJob(name, organization, team, user, (filters or {}) if is_booking else {})
+            yield _resource(loop, client, job, lookback, selected=name in DEFAULT_RESOURCES)
 
 
 def _resource(
     loop: _BackgroundLoop, client: NewClient, job: ExportJob, lookback: timedelta, *, selected: bool
 ) -> DltResource:
+    """Return a list as a resource of dlt, with the columns of its model."""
     source = job.source(client())  # sends no request, but raises for lists that the scope does not have
     if _is_incremental(job):
         source.check_incremental()
@@ -109,6 +111,7 @@ def _rows(loop: _BackgroundLoop, client: NewClient, job: ExportJob, lookback: ti
 async def _batches(
     client: NewClient, job: ExportJob, state: dict[str, Any], lookback: timedelta
 ) -> AsyncGenerator[Rows, None]:
+    """Yield the rows of a list; of bookings, the changes since the last load that succeeded."""
     async with client() as cal:
         source = job.source(cal)
         secrets = _secrets(source.model)
@@ -121,8 +124,8 @@ async def _batches(
                 rows += len(batch.rows)
                 yield [_row(raw, secrets) for raw in batch.rows]
         if missing := plan.missing(rows, stats):
-            told = f"{job}: {missing} rows that the server counts were not returned"
-            warnings.warn(told, IncompleteListWarning, stacklevel=2)
+            message = f"{job}: {missing} rows that the server counts were not returned"
+            warnings.warn(message, IncompleteListWarning, stacklevel=2)
         # dlt stores its state only after everything was loaded.
         memory.update(msgspec.to_builtins(plan.watermarks) if plan.watermarks else {})
 
@@ -134,7 +137,7 @@ async def _memory(cal: Calcom, job: ExportJob, state: dict[str, Any]) -> dict[st
 
 
 def _is_incremental(job: ExportJob) -> bool:
-    """Whether later loads read only changes. The API cannot list changed bookings of a team."""
+    """Whether later loads read only changes. Not every server lists the changed bookings of a team."""
     return job.resource == "bookings" and job.team is None
 
 
@@ -151,7 +154,8 @@ def _row(raw: msgspec.Raw, secrets: set[str]) -> dict[str, Any]:
 class _BackgroundLoop:
     """An event loop in its own thread, for as long as it is used.
 
-    dlt can run async generators, but it closes its loop without waiting for their cleanup.
+    dlt can run async generators, but it closes its loop without waiting for their cleanup, which leaves connections
+    open.
     """
 
     def __init__(self) -> None:
@@ -189,6 +193,8 @@ class _BackgroundLoop:
                 raise
 
     def _wait(self, work: Awaitable[T]) -> T:
+        """Wait in this thread for work in the loop."""
+
         async def done() -> T:
             return await work
 
@@ -206,12 +212,12 @@ TYPES: Mapping[frozenset[type[inspect.Type]], TDataType] = {
     frozenset({inspect.IntType}): "bigint",
     frozenset({inspect.FloatType, inspect.IntType}): "double",
     frozenset({inspect.FloatType, inspect.IntType, inspect.StrType}): "text",
-    # An id, or a word for a deleted user: dlt puts that into a column next to the ids.
+    # An id, or a text for a deleted user. dlt puts the text into a second column.
     frozenset({inspect.IntType, inspect.StrType}): "bigint",
     frozenset({inspect.DateTimeType}): "timestamp",
     frozenset({inspect.DateType}): "date",
 }
-"""Types of columns; all else is nested, or has keys of people's choosing, and stays JSON."""
+"""Column types by the types of a field. Any other field is nested, or has keys that users choose, and stays JSON."""
 
 
 def _tables(model: type[msgspec.Struct]) -> tuple[TTableSchemaColumns, dict[str, TTableSchemaColumns]]:

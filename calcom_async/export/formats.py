@@ -151,7 +151,7 @@ class FileFormat:
     def count(self, path: Path) -> int:
         """Return the number of rows in a partial file, as far as it can be read."""
         count = 0
-        with suppress(ExportError):
+        with suppress(ExportError):  # rows of a damaged file count up to the damage
             for _ in self.records(self.lines(path)):
                 count += 1
         return max(0, count - bool(self.head))
@@ -162,12 +162,12 @@ class FileFormat:
         with path.open("rb") as file:
             try:
                 for data in self.compression.decompress(file):
-                    *whole, rest = (rest + data).split(b"\n")
-                    yield from [line + b"\n" for line in whole]
+                    *lines, rest = (rest + data).split(b"\n")
+                    yield from [line + b"\n" for line in lines]
             except (self.compression.error, EOFError) as error:
                 raise incompatible_file(path, str(error)) from error
         if rest:
-            yield rest + b"\n"
+            yield rest + b"\n"  # an editor may have removed the last line end
 
     def encode(self, rows: Sequence[Raw]) -> bytes:
         """Return rows as uncompressed bytes."""
@@ -196,6 +196,7 @@ class JsonLines(FileFormat):
 
     def encode(self, rows: Sequence[Raw]) -> bytes:
         """Return rows as lines."""
+        # Servers send compact JSON, so one search of the page replaces a search of each row.
         joined = b"".join(rows)
         if b"\n" in joined or b"\r" in joined:
             return b"".join([_one_line(bytes(row)) + b"\n" for row in rows])
@@ -214,6 +215,7 @@ class JsonLines(FileFormat):
 
 
 def _one_line(row: bytes) -> bytes:
+    """Return a row without line ends, which JSON allows between values."""
     if b"\n" not in row and b"\r" not in row:
         return row
     try:
@@ -249,12 +251,15 @@ class Csv(FileFormat):
         return typed
 
     def records(self, lines: Iterator[bytes]) -> Iterator[bytes]:
-        """Join lines where a line end is in quotes. `csv` would change the bytes, and rejects long cells."""
+        """Join the lines of a record whose cells contain line ends.
+
+        The `csv` module would change the bytes, and rejects cells of more than 131,072 characters.
+        """
         parts: list[bytes] = []
         is_open = False
         for line in lines:
             parts.append(line)
-            is_open ^= line.count(b'"') % 2 == 1
+            is_open ^= line.count(b'"') % 2 == 1  # a quote within a cell is doubled, so it changes nothing
             if not is_open:
                 yield b"".join(parts)
                 parts.clear()
@@ -273,6 +278,7 @@ class Csv(FileFormat):
             yield key[1], record
 
 
+# A cell in quotes or a bare one, up to its comma or the end of the record.
 CELL = re.compile(rb'("[^"]*(?:""[^"]*)*"|[^",\r\n]*)(?:,|\r?\n)')
 
 

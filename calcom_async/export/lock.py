@@ -43,7 +43,7 @@ _held: dict[str, list[int]] = {}
 """Real paths that this process has locked, with the descriptors of their lock files; empty without file locks."""
 
 
-def _leave_to_the_parent() -> None:
+def _close_after_fork() -> None:
     """Close the descriptors that a fork has copied: the child would keep the locks of a dead parent."""
     for files in _held.values():
         while files:
@@ -52,7 +52,7 @@ def _leave_to_the_parent() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_leave_to_the_parent)
+    os.register_at_fork(after_in_child=_close_after_fork)
 
 
 @contextmanager
@@ -70,23 +70,25 @@ def exclusive(*paths: Path) -> Iterator[None]:
 
 @contextmanager
 def _exclusive(path: str) -> Iterator[None]:
+    """Lock one real path."""
     files: list[int] = []
     # Before the file is opened: on some systems, closing a second descriptor releases the lock of the first one.
     if _held.setdefault(path, files) is not files:
-        raise _taken(path)
+        raise _locked_error(path)
     name = path + ".lock"
     try:
-        files += _acquired(path, name)
+        files += _acquire(path, name)
         yield
     finally:
-        # Delete it while it is locked, so that nobody locks a deleted file. A forked child has no descriptors.
+        # Delete the file while it is locked. Otherwise another process could lock it in between, and hold a lock on a
+        # deleted file. A forked child has no descriptors here.
         while files:
             _discard(name, files.pop(), unlink=True)
         _held.pop(path, None)
 
 
-def _acquired(path: str, name: str) -> list[int]:
-    """Return the descriptor of the locked lock file; None if the file system has no locks."""
+def _acquire(path: str, name: str) -> list[int]:
+    """Return the descriptor of the locked lock file, in a list that is empty if the file system has no locks."""
     for _ in range(ATTEMPTS):
         try:
             file = os.open(name, os.O_RDWR | os.O_CREAT, 0o666)
@@ -97,7 +99,7 @@ def _acquired(path: str, name: str) -> list[int]:
         except OSError as error:
             _discard(name, file, unlink=error.errno in UNSUPPORTED)
             if error.errno in TAKEN:
-                raise _taken(path) from None
+                raise _locked_error(path) from None
             if error.errno not in UNSUPPORTED:
                 raise ExportError(f"cannot lock {name}: {error.strerror}; choose another place") from error
             warnings.warn(
@@ -110,11 +112,12 @@ def _acquired(path: str, name: str) -> list[int]:
         if _is_at(name, file):
             return [file]
         os.close(file)
-    raise _taken(path)
+    raise _locked_error(path)
 
 
 def _discard(name: str, file: int, *, unlink: bool) -> None:
-    # A file with content, or one that replaced ours, is not ours to delete.
+    """Close a lock file, and with `unlink` delete it."""
+    # Lock files are empty, so a file with content belongs to someone else. So does one that replaced ours.
     is_ours = unlink and _is_at(name, file) and os.fstat(file).st_size == 0
     if is_ours and sys.platform != "win32":
         with suppress(OSError):
@@ -133,5 +136,5 @@ def _is_at(name: str, file: int) -> bool:
         return False
 
 
-def _taken(path: str) -> ExportLockedError:
+def _locked_error(path: str) -> ExportLockedError:
     return ExportLockedError(f"another export is writing {path}. Wait until it has finished, or choose another output")

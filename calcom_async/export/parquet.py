@@ -78,11 +78,12 @@ def schema_of(model: type[msgspec.Struct]) -> pa.Schema:
 def batches(model: type[msgspec.Struct], rows: Iterable[bytes], origin: Path) -> Iterator[pa.RecordBatch]:
     """Convert rows from JSON; a row that does not fit raises an `ExportError` that names it and its column."""
     numbered = enumerate(rows, 1)
-    while some := list(islice(numbered, BATCH)):
+    while block := list(islice(numbered, BATCH)):
         try:
-            yield _batch(model, [decode(model, row) for _, row in some])
+            yield _batch(model, [decode(model, row) for _, row in block])
         except CONVERSION_ERRORS as error:
-            where = _first_error(model, some) or str(error)
+            # Arrow names neither row nor column, so the batch is converted again value by value.
+            where = _first_error(model, block) or str(error)
             raise ExportError(f"{origin}: {where}. The rows stay there, as JSON Lines") from error
 
 
@@ -93,8 +94,8 @@ def rows_to_keep(path: Path, schema: pa.Schema, key: str, superseded: Collection
             if not file.schema_arrow.equals(schema):
                 raise incompatible_file(path, "its columns differ")
             for batch in file.iter_batches(BATCH):
-                stays = [value not in superseded for value in batch.column(key).to_pylist()]
-                yield batch.filter(pa.array(stays, pa.bool_()))
+                is_kept = [value not in superseded for value in batch.column(key).to_pylist()]
+                yield batch.filter(pa.array(is_kept, pa.bool_()))
     except (pa.ArrowException, OSError) as error:
         raise incompatible_file(path, str(error)) from error
 
@@ -112,9 +113,9 @@ def write(target: BinaryIO, schema: pa.Schema, parts: Iterable[pa.RecordBatch]) 
 def _groups(parts: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
     """Combine batches of any size into row groups."""
     group: list[pa.RecordBatch] = []
-    for part in parts:
-        group.append(part)
-        if sum(one.num_rows for one in group) >= GROUP:
+    for batch in parts:
+        group.append(batch)
+        if sum(batch.num_rows for batch in group) >= GROUP:
             yield group
             group = []
     if group:
@@ -164,22 +165,23 @@ def _settable(field: inspect.Field) -> Column:
 
 def _column(kind: inspect.Type) -> Column:
     """Return the column of a type: structs and lists as such, JSON for anything without a single type."""
-    kinds = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
-    several = [one for one in kinds if not isinstance(one, inspect.NoneType)]
-    match several:
+    union = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+    kinds = [member for member in union if not isinstance(member, inspect.NoneType)]  # every column has nulls anyway
+    match kinds:
         case [inspect.StructType(fields=fields)]:
             return _struct(fields)
         case [inspect.ListType(item_type=item)]:
             return _list(_column(item))
-    types = {_plain(one) for one in several}
+    types = {_plain(member) for member in kinds}
     if types == {INTEGER, FLOAT}:
         types = {FLOAT}
-    if len(types) == 1 and (only := types.pop()):
-        return Column(only, partial(pa.array, type=only))
+    if len(types) == 1 and (arrow_type := types.pop()):
+        return Column(arrow_type, partial(pa.array, type=arrow_type))
     return _text(str if types and types <= {TEXT, INTEGER, FLOAT} else _json)
 
 
 def _plain(kind: inspect.Type) -> pa.DataType | None:
+    """Return the Parquet type of a single type, or None if only JSON represents it."""
     match kind:
         case inspect.LiteralType(values=values):
             return TEXT if all(isinstance(value, str) for value in values) else None
@@ -188,37 +190,39 @@ def _plain(kind: inspect.Type) -> pa.DataType | None:
     return PLAIN.get(type(kind))
 
 
-def _text(written: Callable[[Any], str]) -> Column:
-    return Column(TEXT, lambda values: pa.array([None if v is None else written(v) for v in values], TEXT))
+def _text(write: Callable[[Any], str]) -> Column:
+    return Column(TEXT, lambda values: pa.array([None if value is None else write(value) for value in values], TEXT))
 
 
 def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-class _Nothing:
+class _Null:
     """Placeholder for a struct that is null: every attribute is null."""
 
     def __getattr__(self, name: str) -> None:
         return None
 
 
-NOTHING = _Nothing()
+NULL = _Null()
 
 
 def _struct(fields: Sequence[inspect.Field]) -> Column:
+    """Return a column of structs: a column per field, and a mask of the rows that are null."""
     columns = {field.name: _settable(field) for field in fields}
     layout = [pa.field(name, column.type) for name, column in columns.items()]
 
     def array(values: Sequence[Any]) -> pa.Array[Any]:
-        whole = [NOTHING if value is None else value for value in values]
-        parts = [column.array(list(map(attrgetter(name), whole))) for name, column in columns.items()]
+        objects = [NULL if value is None else value for value in values]
+        parts = [column.array(list(map(attrgetter(name), objects))) for name, column in columns.items()]
         return pa.StructArray.from_arrays(parts, fields=layout, mask=_null_mask(values))
 
     return Column(pa.struct(layout), array)
 
 
 def _list(item: Column) -> Column:
+    """Return a column of lists: the items of all rows in one column, and where each list ends."""
     layout = pa.list_(item.type)
 
     def array(values: Sequence[Any]) -> pa.Array[Any]:

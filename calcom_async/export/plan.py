@@ -24,6 +24,7 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 class Watermarks(msgspec.Struct, frozen=True):
     """The latest times of creation and update when an export began: the next one reads what changed since."""
 
+    # Without a booking, everything that comes later is a change.
     created: AwareDatetime = EARLIEST
     updated: AwareDatetime = EARLIEST
 
@@ -57,8 +58,9 @@ class ExportPlan(msgspec.Struct, frozen=True):
 
     def missing(self, rows: int, stats: ReadStats) -> int:
         """Return how many rows the server counts but did not return, when `rows` were exported."""
-        uncounted = self.expected - rows if self.verify_total and self.expected is not None else 0
-        return max(stats.missing_rows, uncounted)
+        # The reader counts what it could not read within a tie group; the total shows the rest.
+        below_total = self.expected - rows if self.verify_total and self.expected is not None else 0
+        return max(stats.missing_rows, below_total)
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -91,8 +93,8 @@ class Source(Protocol):
         `check_incremental` does.
         """
 
-    async def split(self, plan: ExportPlan, most: int) -> list[ExportPlan]:
-        """Cut the plan of a full export into up to `most` of about equal size, which follow one another."""
+    async def split(self, plan: ExportPlan, maximum: int) -> list[ExportPlan]:
+        """Cut the plan of a full export into up to `maximum` consecutive plans of about the same size."""
 
     async def count(self) -> int | None:
         """Fetch the server's total of the list, if it sends one."""

@@ -17,16 +17,16 @@ SEPARATOR = "; "
 FORMULA = frozenset("=+-@")
 """Characters that begin a formula in a spreadsheet."""
 PHONE = re.compile(r"[+-][0-9\s().,/+-]*(?:(?:#|x|ext\.?)\s*[0-9]{1,6})?", re.IGNORECASE)
-"""Phone numbers and numbers with a sign: they name no cell and no function, so nothing is run."""
+"""Phone numbers and numbers with a sign. They name no cell and no function, so a spreadsheet runs nothing."""
 LONGEST_PHONE = 40
 
 
 def _of_all(people: str, field: str) -> Callable[[Booking], str]:
-    """A column with what each of several people has in a field; gaps in the answer are passed over."""
+    """Return a column with one field of several people. Responses may lack people, or the field of some."""
 
     def joined(booking: Booking) -> str:
-        found = [getattr(person, field) for person in getattr(booking, people) or () if person]
-        return SEPARATOR.join(text for text in found if text)
+        texts = [getattr(person, field) for person in getattr(booking, people) or () if person]
+        return SEPARATOR.join(text for text in texts if text)
 
     return joined
 
@@ -68,12 +68,12 @@ Columns = Mapping[str, Callable[[Any], Any]]
 
 
 def columns_of(model: type[msgspec.Struct]) -> Columns:
-    """The columns of a model: `BOOKING_COLUMNS` for bookings, else its fields by their Python names, in their order."""
+    """Return the columns of a model: `BOOKING_COLUMNS` for bookings, else its fields by their Python names."""
     return BOOKING_COLUMNS if model is Booking else {name: attrgetter(name) for name in model.__struct_fields__}
 
 
 def cells(columns: Columns, row: msgspec.Struct, *, escape: bool = True) -> list[str]:
-    """The cells of one row, as text: times in UTC, nothing as an empty cell, what is nested as JSON."""
+    """Return the cells of one row as text: times in UTC, null as an empty cell, nested values as JSON."""
     return [_cell(value(row), escape=escape) for value in columns.values()]
 
 
@@ -81,9 +81,9 @@ def _cell(value: Any, *, escape: bool) -> str:
     match value:
         case None:
             return ""
-        case bool():
+        case bool():  # before int, of which it is a subclass
             return "true" if value else "false"
-        case datetime():
+        case datetime():  # before date, of which it is a subclass
             return _in_utc(value).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         case str():
             return escape_formula(value) if escape else value
@@ -95,7 +95,7 @@ def _cell(value: Any, *, escape: bool) -> str:
 
 
 def _in_utc(moment: datetime) -> datetime:
-    """The server's times are UTC, also where one comes without a zone; one that UTC cannot express stays as it is."""
+    """Return a time in UTC, which a time without a zone is taken to be. One that UTC cannot express stays unchanged."""
     try:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except OverflowError:
@@ -108,11 +108,12 @@ def escape_formula(text: str) -> str:
     Spreadsheets skip blanks and invisible characters in front, and take full-width signs for the usual ones. Phone
     numbers and numbers stay as they are.
     """
-    if text[:1].isalnum():
+    if text[:1].isalnum():  # nearly every cell
         return text
-    begin = next((place for place, character in enumerate(text) if not _is_invisible(character)), 0)
+    begin = next((index for index, character in enumerate(text) if not _is_invisible(character)), 0)
     if normalize("NFKC", text[begin : begin + 1]) not in FORMULA:
         return text
+    # NFKC turns full-width signs into the usual ones.
     is_short = len(text) - begin <= LONGEST_PHONE
     return text if is_short and PHONE.fullmatch(normalize("NFKC", text[begin:])) else "'" + text
 

@@ -59,7 +59,7 @@ class FileSink:
     def __init__(self, path: Path, format: FileFormat, *, private: bool = False) -> None:
         self.path: Path = path
         self.is_regular_file: bool = path != STDOUT and stat.S_IFMT(_mode(path)) in {0, stat.S_IFREG}
-        # Replace the file that a symbolic link points to, not the link.
+        # A rename would replace a symbolic link, so it gets the real path.
         self.whole: Path = Path(os.path.realpath(path)) if self.is_regular_file else path
         self.partial: Path = self._sibling(".part")
         self.format: str = format.name
@@ -75,7 +75,7 @@ class FileSink:
         self._file: FileIO | None = None
         self._written: os.stat_result | None = None
         """Status of a regular file after our last write, by which changes of other programs are noticed."""
-        self._made_here = False
+        self._is_new = False
 
     def __enter__(self) -> Self:
         return self
@@ -85,7 +85,7 @@ class FileSink:
     ) -> None:
         with suppress(OSError):
             self._close()
-            if self._made_here and not self._prefix.size:
+            if self._is_new and not self._prefix.size:
                 self.partial.unlink(missing_ok=True)
 
     def rows_left(self) -> int | None:
@@ -111,7 +111,8 @@ class FileSink:
         with self._map_os_errors():
             if prefix and prefix.size:
                 self._resume_from(prefix)
-            self._made_here = self.is_regular_file and not self.partial.exists()
+            # A file that this run created and wrote nothing to is deleted at the end.
+            self._is_new = self.is_regular_file and not self.partial.exists()
             self._file = self._opened()
             if self._prefix.size:
                 self._truncate()
@@ -148,6 +149,7 @@ class FileSink:
     # ---------------------------------------------------------------------------------------------- partial file
 
     def _resume_from(self, prefix: ValidPrefix) -> None:
+        """Check that the partial file has these rows, and continue the counts after them."""
         if not self.is_regular_file:
             raise ExportError(f"cannot resume: {self.path} is not a regular file. Start a new export")
         if difference := resume_problem(self.partial, prefix):
@@ -162,6 +164,7 @@ class FileSink:
         self.was_modified = was_modified_since(self.partial, prefix)
 
     def _opened(self) -> FileIO:
+        """Open the output without a buffer, so that a checkpoint never counts rows that a kill would lose."""
         if self.path == STDOUT:
             if sys.__stdout__ is None:  # descriptor 1 may be a socket by now
                 raise ExportError("the standard output is closed. Choose another output")
@@ -171,6 +174,7 @@ class FileSink:
         return self.partial.open("ab", buffering=0)
 
     def _append(self, data: bytes, rows: int) -> None:
+        """Write bytes and update the valid part; after an error, cut off what was written of them."""
         if self._file is None:
             raise ExportError(f"{self.path} is not open. Call begin() first, in a `with` block")
         with self._map_os_errors():
@@ -178,9 +182,9 @@ class FileSink:
             if not self._prefix.size:
                 self._truncate()
             try:
-                left = memoryview(data)
-                while left:
-                    left = left[self._file.write(left) :]
+                rest = memoryview(data)
+                while rest:  # pipes, and disks that are nearly full, take a part at a time
+                    rest = rest[self._file.write(rest) :]
             except OSError:
                 with suppress(OSError):
                     self._truncate()
@@ -232,6 +236,7 @@ class FileSink:
     # Crash safety: until the rename, the partial file and the checkpoint are unchanged, so every step can be repeated.
     # A kill between the rename and the unlink leaves both files: merging rows twice changes nothing.
     def _complete(self, *, upsert: bool) -> None:
+        """Rename the partial file, or merge it into a new one if it has another format or updates an earlier file."""
         self._check_unchanged(is_complete=True)
         old = self.whole if upsert and self.whole.exists() else None
         last = self._format.last_row_of_each_key(self.partial) if upsert else {}
@@ -253,6 +258,7 @@ class FileSink:
         self.partial.unlink()
 
     def _created(self, path: Path) -> BinaryIO:
+        # The mode has to be right before the first byte is there.
         if self._private:
             path.touch(mode=0o600)
         return path.open("wb")
@@ -262,6 +268,7 @@ class FileSink:
 
     @contextmanager
     def _map_os_errors(self) -> Iterator[None]:
+        """Raise errors of the file system as `ExportError` that says what to do."""
         try:
             yield
         except OSError as error:

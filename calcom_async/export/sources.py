@@ -84,21 +84,19 @@ class ExportJob(msgspec.Struct, frozen=True):
             if self.resource == "routing-form-responses":
                 return ListSource(lambda: _responses(noun, self._query()), RoutingFormResponse, "id")
             pages = noun.list(**self._query())
-        except TypeError as error:
+        except TypeError as error:  # a keyword that the list method does not have
             raise InvalidRequestError(f"{self.resource} cannot be listed with {dict(self.filters)}: {error}") from error
-        return ListSource(lambda: _alone(pages), pages.list_call.row_type, pages.list_call.key_field)
+        return ListSource(lambda: _single(pages), pages.list_call.row_type, pages.list_call.key_field)
 
     def _noun(self, cal: Calcom) -> Any:
+        """Return the resource with the `list` method, such as `cal.organization(7).bookings`."""
         if self.resource not in EXPORTABLE:
             raise InvalidRequestError(f"cannot export {self.resource!r}: it must be one of {', '.join(EXPORTABLE)}")
         exportable, ids = EXPORTABLE[self.resource], self._scope()
         if " ".join(ids) not in exportable.scopes:
-            known, given = (
-                [" and ".join(scope.split()) or "the account itself" for scope in scopes]
-                for scopes in (exportable.scopes, [" ".join(ids)])
-            )
+            choices = "; ".join(map(_scope_in_words, exportable.scopes))
             raise InvalidRequestError(
-                f"{self.resource} cannot be exported for {given[0]}. Choose one of: {'; '.join(known)}"
+                f"{self.resource} cannot be exported for {_scope_in_words(' '.join(ids))}. Choose one of: {choices}"
             )
         scope: Any = cal
         for name, value in ids.items():
@@ -118,7 +116,7 @@ class ListSource(Source):
         self._lists = lists
 
     def check_incremental(self) -> None:
-        """Reject."""
+        """Raise `InvalidRequestError`."""
         raise InvalidRequestError("the API can list changes of bookings only; export this list in full")
 
     async def plan(self, *, since: Watermarks | None, lookback: timedelta, incremental: bool) -> ExportPlan:  # noqa: ARG002
@@ -127,7 +125,7 @@ class ListSource(Source):
             self.check_incremental()
         return ExportPlan()
 
-    async def split(self, plan: ExportPlan, most: int) -> list[ExportPlan]:  # noqa: ARG002
+    async def split(self, plan: ExportPlan, maximum: int) -> list[ExportPlan]:  # noqa: ARG002
         """Return the plan: such a list is not cut."""
         return [plan]
 
@@ -147,7 +145,7 @@ class ListSource(Source):
         async for pages in self._lists():
             async for page in pages.raw().pages():
                 stats.requests += 1
-                yield Batch(page.items, None)
+                yield Batch(page.items, None)  # without a position, since an offset may point elsewhere later
 
 
 async def account_id(cal: Calcom) -> str:
@@ -156,7 +154,7 @@ async def account_id(cal: Calcom) -> str:
     return f"user {me.id} at {cal.config.base_url}"
 
 
-async def _alone(pages: Pages[Any]) -> AsyncGenerator[Pages[Any], None]:
+async def _single(pages: Pages[Any]) -> AsyncGenerator[Pages[Any], None]:
     yield pages
 
 
@@ -164,6 +162,10 @@ async def _responses(forms: Any, query: Mapping[str, Any]) -> AsyncGenerator[Pag
     """Yield the list of responses of every form in a scope."""
     async for form in forms.list():
         yield forms.responses(form.id).list(**query)
+
+
+def _scope_in_words(scope: str) -> str:
+    return " and ".join(scope.split()) or "the account itself"
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Rows that move while they are read: before a page, during it, and between its two queries."""
+"""Reading bookings by keyset while rows move: before a page, during it, and between its two queries."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ async def chunks(server: MovingBookings, keys: Sequence[SortKey], **options: Any
         return [chunk async for chunk in chunks]
 
 
-def uids(walked: list[Chunk]) -> list[str]:
-    return [times.uid for chunk in walked for times in read_times(chunk.rows)]
+def uids(chunks: list[Chunk]) -> list[str]:
+    return [times.uid for chunk in chunks for times in read_times(chunk.rows)]
 
 
 @pytest.mark.slow
@@ -52,7 +52,7 @@ def uids(walked: list[Chunk]) -> list[str]:
     take=st.sampled_from([40, 250]),
     seed=st.integers(0, 10**6),
 )
-async def test_rows_whose_start_moves_come_once(  # noqa: PLR0917
+async def test_rows_whose_start_changes_come_once(  # noqa: PLR0917
     sizes: list[int], starts: int, moves: int, hours: int, take: int, seed: int
 ) -> None:
     """Bookings that share a creation time are complete although their starts change before, during and after a page."""
@@ -61,8 +61,8 @@ async def test_rows_whose_start_moves_come_once(  # noqa: PLR0917
     for created, size in enumerate(sizes):
         for _ in range(size):
             server.add(created, rng.randrange(starts), 0)
-    found = uids(await chunks(server, (CREATED, START), take=take, until=BEGIN + timedelta(days=1)))
-    assert Counter(found) == Counter(server.rows.keys())
+    listed = uids(await chunks(server, (CREATED, START), take=take, until=BEGIN + timedelta(days=1)))
+    assert Counter(listed) == Counter(server.rows.keys())
 
 
 @settings(max_examples=30)
@@ -73,53 +73,53 @@ async def test_rows_whose_start_moves_come_once(  # noqa: PLR0917
     take=st.sampled_from([20, 250]),
     seed=st.integers(0, 10**6),
 )
-async def test_rows_that_are_updated_meanwhile_hide_no_others(
+async def test_rows_that_are_updated_during_the_run_hide_no_others(
     count: int, shared: int, moves: int, take: int, seed: int
 ) -> None:
-    """A run of changes has every row that is not updated again; those that are come with the next run."""
+    """An incremental run has every row that is not updated again. The next run has the others."""
     rng = random.Random(seed)
     server = MovingBookings(rng, moves, moving=UPDATED)
     for _ in range(count):
         server.add(rng.randrange(5), rng.randrange(9), rng.randrange(shared))
     until = BEGIN + timedelta(days=30)
     keys, bound = (UPDATED, CREATED, START), {UPDATED.before: until}
-    found = uids(await chunks(server, keys, bounds=bound, after=BEGIN, until=until, take=take))
-    throughout = {uid for uid, row in server.rows.items() if row["updated_at"] <= until}
-    assert throughout <= set(found)
+    listed = uids(await chunks(server, keys, bounds=bound, after=BEGIN, until=until, take=take))
+    not_updated = {uid for uid, row in server.rows.items() if row["updated_at"] <= until}
+    assert not_updated <= set(listed)
 
 
 async def test_a_page_out_of_order_is_read_again() -> None:
-    """One row that moves between the ids and the rows of a page costs one more request, and no error."""
+    """If a row moves between the ids and the rows of a page, that costs one more request and is no error."""
     server = MovingBookings(random.Random(1))
     for number in range(100):
         server.add(number, number, 0)
-    calm, moved = server.ordered, []
+    sort_uids, moved = server.ordered, []
 
     def ordered(query: dict[str, Any]) -> list[str]:
-        found = calm(query)
+        uids = sort_uids(query)
         if not moved:
-            moved.append(found[3])
-            server.rows[found[3]]["start"] += timedelta(minutes=30)
-        return found
+            moved.append(uids[3])
+            server.rows[uids[3]]["start"] += timedelta(minutes=30)
+        return uids
 
     server.ordered = ordered  # type: ignore[method-assign]
-    found = uids(await chunks(server, (START,)))
-    assert sorted(found) == sorted(server.rows)
+    listed = uids(await chunks(server, (START,)))
+    assert sorted(listed) == sorted(server.rows)
     assert server.requests == 2
 
 
-async def test_the_last_row_of_a_page_that_moves_hides_none() -> None:
-    """A row that has moved ahead does not lead past those that lie between."""
+async def test_a_last_row_that_moves_hides_no_others() -> None:
+    """If the last row of a page moves to a later time, the rows in between are read."""
     server = MovingBookings(random.Random(1))
     for number in range(600):
         server.add(number, number, 0)
-    calm = server.ordered
+    sort_uids = server.ordered
 
     def ordered(query: dict[str, Any]) -> list[str]:
-        found = calm(query)
+        uids = sort_uids(query)
         if server.requests == 1:
-            server.rows[found[249]]["start"] += timedelta(minutes=400)
-        return found
+            server.rows[uids[249]]["start"] += timedelta(minutes=400)
+        return uids
 
     server.ordered = ordered  # type: ignore[method-assign]
     assert Counter(uids(await chunks(server, (START,)))) == Counter(server.rows.keys())
@@ -127,7 +127,7 @@ async def test_the_last_row_of_a_page_that_moves_hides_none() -> None:
 
 @pytest.mark.parametrize("keys", [(CREATED, START), (START,)], ids=["created", "start"])
 async def test_a_server_without_order_is_an_error(keys: tuple[SortKey, ...]) -> None:
-    """A page that is out of order however often it is read is told, after a few requests."""
+    """A page that is out of order in every attempt is an error after a few requests."""
     server = MovingBookings(random.Random(1), broken_order=True)
     for number in range(100):
         server.add(number, number, 0)
@@ -147,10 +147,8 @@ IGNORED = [
 @pytest.mark.parametrize("ignored", IGNORED, ids=lambda names: " ".join(sorted(names)))
 @pytest.mark.parametrize("sizes", [[900], [260, 260], [1] * 600, [300, *[1] * 300]], ids=str)
 @pytest.mark.parametrize("starts", [1, 900])
-async def test_parameters_that_the_server_ignores_never_keep_a_walk_busy(
-    ignored: set[str], sizes: list[int], starts: int
-) -> None:
-    """Each row comes once, or there is an error, after a number of requests that the rows bound."""
+async def test_ignored_parameters_do_not_make_reading_endless(ignored: set[str], sizes: list[int], starts: int) -> None:
+    """Each row comes once, or there is an error, and the number of rows bounds the requests."""
     rng = random.Random(1)
     server = MovingBookings(rng, ignores=frozenset(ignored))
     for created, size in enumerate(sizes):
@@ -158,19 +156,21 @@ async def test_parameters_that_the_server_ignores_never_keep_a_walk_busy(
             server.add(created, rng.randrange(starts), 0)
     until = BEGIN + timedelta(days=1)
     try:
-        walked = await chunks(server, (CREATED, START), bounds={CREATED.before: until}, until=until)
+        read = await chunks(server, (CREATED, START), bounds={CREATED.before: until}, until=until)
     except DecodeError:
         pass
     else:
-        assert Counter(uids(walked)) == Counter(server.rows.keys())
+        assert Counter(uids(read)) == Counter(server.rows.keys())
     assert server.requests <= 400
 
 
 # --- odd totals and odd times -----------------------------------------------------------------------------------------
 
 
-async def batches(server: MovingBookings, *, take: int | None, by: Any = "created") -> list[str]:
-    source = BookingSource(lambda **_: Pages(server.list()), {}, by=by, take=take)
+async def batches(server: MovingBookings, *, take: int | None, by: str = "created") -> list[str]:
+    """Return the uids of all rows; by start, as the list of a team on a server that ignores filters on creation."""
+    server.ignores |= {CREATED.after, CREATED.before} if by == "start" else set()
+    source = BookingSource(lambda **_: Pages(server.list()), {}, is_team=by == "start", take=take)
     plan = await source.plan(since=None, lookback=timedelta(), incremental=by == "created")
     batches = source.batches(plan, None, stats=ReadStats(), minimum=250)
     return [msgspec.json.decode(row)["uid"] async for batch in batches for row in batch.rows]
@@ -179,8 +179,8 @@ async def batches(server: MovingBookings, *, take: int | None, by: Any = "create
 @pytest.mark.slow
 @pytest.mark.parametrize("total", [-5, 0, 1, 10**5, 10**9, 10**10, 10**18, 10**400])
 @pytest.mark.parametrize("take", [50, 250])
-async def test_an_absurd_total_neither_hides_rows_nor_keeps_a_walk_busy(total: int, take: int) -> None:
-    """Whatever the server counts, all rows come once, and the requests are bounded by them."""
+async def test_an_absurd_total_neither_hides_rows_nor_makes_reading_endless(total: int, take: int) -> None:
+    """Whatever total the server sends, all rows come once, and the number of rows bounds the requests."""
     server = MovingBookings(random.Random(1), total=total)
     for number in range(900):
         server.add(number * 60, number, 0)
@@ -197,34 +197,34 @@ async def test_an_absurd_total_neither_hides_rows_nor_keeps_a_walk_busy(total: i
         "2026-01-05T00:00:00", "+012026-01-05T00:00:00Z", None, 7, [], "soon",
     ],
 )  # fmt: skip
-async def test_odd_times_are_read_or_told(by: str, odd: Any) -> None:
-    """A booking with an odd time is exported too; only a list that is sorted by that time may be an error."""
+async def test_rows_with_odd_times_are_exported(by: str, odd: Any) -> None:
+    """Only a list that is sorted by such a time may be an error."""
     server = MovingBookings(random.Random(1))
     for number in range(900):
         server.add(number, number, 0)
-    places = [*server.rows][:2]
+    odd_rows = [*server.rows][:2]
     if isinstance(odd, str) and "+0" not in odd and odd != "soon":
         time = datetime.fromisoformat(odd)
-        for uid in places:
+        for uid in odd_rows:
             server.rows[uid]["start"] = time if time.tzinfo else time.replace(tzinfo=UTC)
     plain = server.raw
 
     def raw(uid: str) -> Raw:
         row = msgspec.json.decode(plain(uid))
-        return Raw(msgspec.json.encode(row | ({"start": odd, "updatedAt": odd} if uid in places else {})))
+        return Raw(msgspec.json.encode(row | ({"start": odd, "updatedAt": odd} if uid in odd_rows else {})))
 
     server.raw = raw  # type: ignore[method-assign]
     try:
-        found = await batches(server, take=100, by=by)
+        listed = await batches(server, take=100, by=by)
     except DecodeError:
         assert by == "start"
     else:
-        assert sorted(found) == sorted(server.rows)
+        assert sorted(listed) == sorted(server.rows)
 
 
 @pytest.mark.parametrize("row", [b"5", b"null", b"[]", b"{}", b'{"uid":null}', b'{"uid":5}', b"[" * 9999 + b"]" * 9999])
-async def test_a_row_that_is_no_booking_is_told(row: bytes) -> None:
-    """Whatever stands in the place of a booking is an error of its own kind."""
+async def test_a_row_that_is_no_booking_is_an_error(row: bytes) -> None:
+    """Any JSON but an object with a uid is a `DecodeError`."""
     server = MovingBookings(random.Random(1))
     server.add(0, 0, 0)
     server.raw = lambda _: Raw(row)  # type: ignore[method-assign]
@@ -239,40 +239,45 @@ async def test_a_row_that_is_no_booking_is_told(row: bytes) -> None:
 @settings(max_examples=50)
 @given(
     sizes=st.lists(st.sampled_from([1, 1, 2, 7, 30, 70]), min_size=1, max_size=12),
-    least=st.sampled_from([5, 20, 50]),
+    minimum=st.sampled_from([5, 20, 50]),
     data=st.data(),
 )
-async def test_where_a_batch_ends_depends_on_the_rows_alone(sizes: list[int], least: int, data: st.DataObject) -> None:
-    """However chunks come, and from whichever position a walk is resumed, batches end behind the same rows."""
+async def test_the_end_of_a_batch_depends_on_the_rows_alone(
+    sizes: list[int], minimum: int, data: st.DataObject
+) -> None:
+    """Batches end after the same rows, however chunks come and wherever reading resumes."""
     server = MovingBookings(random.Random(1))
     for created, size in enumerate(sizes):
         for _ in range(size):
             server.add(created, 0, 0)
     chunked = await chunks(server, (CREATED, START))
     rows = [row for chunk in chunked for row in chunk.rows]
-    times = [moment for chunk in chunked for moment in chunk.moments]
+    moments = [moment for chunk in chunked for moment in chunk.moments]
 
     async def cut_from(first: int) -> list[tuple[list[str], datetime | None]]:
-        async def walk() -> Any:
-            at = first
-            while at < len(rows):
-                until = data.draw(st.integers(at + 1, len(rows)))
-                ends = until == len(rows) or times[until - 1] != times[until]
-                yield Chunk(rows[at:until], times[at:until], times[until - 1] if ends else None)
-                at = until
+        async def random_chunks() -> Any:
+            start = first
+            while start < len(rows):
+                until = data.draw(st.integers(start + 1, len(rows)))
+                ends = until == len(rows) or moments[until - 1] != moments[until]
+                yield Chunk(rows[start:until], moments[start:until], moments[until - 1] if ends else None)
+                start = until
 
-        return [([its.uid for its in read_times(chunk.rows)], chunk.done) async for chunk in recut(walk(), least)]
+        return [
+            ([times.uid for times in read_times(chunk.rows)], chunk.done)
+            async for chunk in recut(random_chunks(), minimum)
+        ]
 
-    whole = [batch for batch, _ in await cut_from(0) if batch]
-    assert [uid for batch in whole for uid in batch] == [its.uid for its in read_times(rows)]
-    assert all(least <= len(batch) <= 2 * least for batch in whole[:-1])
-    at = 0
+    expected = [batch for batch, _ in await cut_from(0) if batch]
+    assert [uid for batch in expected for uid in batch] == [times.uid for times in read_times(rows)]
+    assert all(minimum <= len(batch) <= 2 * minimum for batch in expected[:-1])
+    end = 0
     for batch, done in await cut_from(0):
-        at += len(batch)
+        end += len(batch)
         if done and data.draw(st.booleans()):
-            assert done == times[at - 1]
-            rest = [batch for batch, _ in await cut_from(at) if batch]
-            assert rest == (whole[-len(rest) :] if rest else [])
+            assert done == moments[end - 1]
+            rest = [batch for batch, _ in await cut_from(end) if batch]
+            assert rest == (expected[-len(rest) :] if rest else [])
 
 
 @pytest.mark.parametrize(
