@@ -61,6 +61,7 @@ class Exchange:
         return min(fits, key=lambda key: key.count("{}"), default=None)
 
 
+@cache
 def _pattern(key: str) -> re.Pattern[str]:
     return re.compile(re.escape(key).replace(r"\{\}", "([^/]+)"))
 

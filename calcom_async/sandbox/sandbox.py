@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -27,7 +27,7 @@ from calcom_async.sandbox.http.messages import RecordedRequest
 from calcom_async.sandbox.http.rate_limiter import RateLimiter
 from calcom_async.sandbox.http.routing import Route, RouteTable
 from calcom_async.sandbox.http.server import Server
-from calcom_async.sandbox.http.server_kind import ServerName, server_kind
+from calcom_async.sandbox.http.server_kind import ServerKind, ServerName, server_kind
 from calcom_async.sandbox.runtime import Runtime
 from calcom_async.sandbox.seed.world import API_KEY, seed_store
 from calcom_async.sandbox.state.clock import Clock
@@ -52,6 +52,12 @@ ROUTES: tuple[Route, ...] = (
 
 #: Without a limit the headers are still sent, as by a generous deployment.
 UNLIMITED = 1_000_000
+
+
+@cache
+def _route_table(kind: ServerKind) -> RouteTable:
+    """Return the routes of a kind of server. Building the table takes longer than the rest of a start."""
+    return RouteTable([route for route in ROUTES if kind.has(route.method, route.path, route.versions)])
 
 
 class Sandbox:
@@ -121,7 +127,7 @@ class Sandbox:
     def start(self) -> Self:
         """Start to listen, and return when requests are accepted. Raises OSError if the port is in use."""
         if self._runtime is None:
-            self._runtime = Runtime(self.server(ROUTES), self._port)
+            self._runtime = Runtime(self.server(_route_table(self.context.server)), self._port)
         return self
 
     def stop(self) -> None:
@@ -136,16 +142,9 @@ class Sandbox:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
 
-    def server(self, routes: Sequence[Route]) -> Server:
+    def server(self, routes: RouteTable) -> Server:
         """Build a server for these routes on the state of this sandbox, without a socket."""
-        has = self.context.server.has
-        return Server(
-            self.context,
-            RouteTable([route for route in routes if has(route.method, route.path, route.versions)]),
-            self.faults,
-            self.rate_limiter,
-            self.requests,
-        )
+        return Server(self.context, routes, self.faults, self.rate_limiter, self.requests)
 
     @property
     def url(self) -> str:

@@ -10,7 +10,7 @@ from http_client import send_request
 
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.http.messages import HttpRequest
-from calcom_async.sandbox.http.routing import Route
+from calcom_async.sandbox.http.routing import Route, RouteTable
 
 CLIENT = {"x-cal-client-id": "sandbox-client", "x-cal-secret-key": "sandbox-secret"}
 ONLY_ID = {"x-cal-client-id": "sandbox-client"}
@@ -31,7 +31,7 @@ def answer(auth, headers, *, kinds=(), prepare=lambda store: None):
     sandbox = Sandbox()
     prepare(sandbox.store)
     route = Route("GET", "/v2/x", lambda call: [call.caller.kind, call.caller.user_id], auth=auth, kinds=kinds)
-    reply = asyncio.run(sandbox.server([route]).handle(HttpRequest("GET", "/v2/x", "", headers, b"", "ip")))
+    reply = asyncio.run(sandbox.server(RouteTable([route])).handle(HttpRequest("GET", "/v2/x", "", headers, b"", "ip")))
     body = json.loads(reply.body)
     return (reply.status, body["data"]) if reply.status == 200 else (reply.status, body["error"]["message"])
 

@@ -11,7 +11,7 @@ from http_client import send_request
 from calcom_async.sandbox import Limit, Sandbox
 from calcom_async.sandbox.http.messages import HttpRequest
 from calcom_async.sandbox.http.rate_limiter import RateLimiter, rate_limit_error, rate_limit_headers
-from calcom_async.sandbox.http.routing import Route
+from calcom_async.sandbox.http.routing import Route, RouteTable
 
 
 def hit(throttler, now, *limits, times=1):
@@ -146,7 +146,7 @@ def test_endpoint_limit_replaces_the_default(credentials):
         Route("POST", "/v2/g/{id}", lambda call: None, auth="optional", limit=("booking_guests_add", 5)),
         Route("GET", "/v2/g", lambda call: None, auth="optional"),
     ]
-    server = sandbox.server(routes)
+    server = sandbox.server(RouteTable(routes))
 
     def answer(method, path):
         return asyncio.run(server.handle(HttpRequest(method, path, "", credentials, b"", "ip")))

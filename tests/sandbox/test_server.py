@@ -23,7 +23,7 @@ from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.http.messages import HttpRequest, etag
 from calcom_async.sandbox.http.query_string import parse_query
 from calcom_async.sandbox.http.results import Page, RawResponse, Status, pagination
-from calcom_async.sandbox.http.routing import Route
+from calcom_async.sandbox.http.routing import Route, RouteTable
 
 JSON_TYPE = {"Content-Type": "application/json"}
 
@@ -36,7 +36,7 @@ def sandbox():
 
 def serve(sandbox, *routes):
     """Return a server for these routes, without a socket."""
-    server = sandbox.server(routes)
+    server = sandbox.server(RouteTable(routes))
 
     def answer(method, path, **headers):
         url, _, query = path.partition("?")
