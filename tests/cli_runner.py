@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from typer import testing
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from calcom_async.cli import app
 from calcom_async.sandbox import Sandbox
 
 SECRET = "cal_secret_marker"
+# The runner builds all commands again for every run, which takes longer than most runs.
+testing._get_command = cache(get_command)
 
 
 PYTHON_NAMES = re.compile(
