@@ -41,6 +41,7 @@ from calcom_async.sandbox import Sandbox
 
 BOOKINGS = ExportJob(take=20)
 SECRET = "cal_sandbox"
+WORKERS = 2
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def cluster() -> Iterator[Client]:
     url = redis_server.session_url() if redis_server.is_available() else ""
     with (
         LocalCluster(
-            n_workers=3,
+            n_workers=WORKERS,
             threads_per_worker=1,
             processes=True,
             dashboard_address=":0",
@@ -226,7 +227,7 @@ def test_a_worker_that_is_killed_costs_no_row(cluster: Client, sandbox: Sandbox,
     assert [seen.path for seen in sandbox.requests].count("/v2/me") <= len(shards) + 1
     assert b"".join(parts_in(tmp_path / "parts")) == whole
     assert len(list((tmp_path / "parts").iterdir())) == 1 + len(shards)
-    cluster.wait_for_workers(3)
+    cluster.wait_for_workers(WORKERS)
 
 
 @pytest.mark.slow
@@ -429,7 +430,7 @@ def test_the_command_line_writes_a_data_set(cluster: Client, sandbox: Sandbox, t
     address = cluster.scheduler_info()["address"]
     ran = invoke("bookings", "-o", tmp_path / "set", "--page-size", "20", "--dask", address, *place)
     assert ran.exit_code == 0, ran.output
-    assert re.search(r"\d+ shards on 3 workers", ran.stderr)
+    assert re.search(rf"\d+ shards on {WORKERS} workers", ran.stderr)
     assert re.search(rf"{len(sandbox.store.bookings):,} bookings in \d+ parts", ran.stderr)
     joined = b"".join(part.read_bytes() for part in sorted((tmp_path / "set").glob("part-*.jsonl")))
     assert joined == local(sandbox, tmp_path / "local.jsonl")
@@ -442,7 +443,7 @@ def test_a_cluster_exports_for_many_accounts(cluster: Client, sandbox: Sandbox, 
     place = ["--base-url", sandbox.url, "--accounts", tmp_path / "accounts.csv", "--dask", address]
     ran = invoke("event-types", "-o", tmp_path / "set", *place)
     assert ran.exit_code == 0, ran.output
-    assert "2 shards on 3 workers" in ran.stderr
+    assert f"2 shards on {WORKERS} workers" in ran.stderr
     parts = sorted((tmp_path / "set").glob("part-*.jsonl"))
     assert len(parts) == 2
     assert parts[0].read_bytes() == parts[1].read_bytes()
