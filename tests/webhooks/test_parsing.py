@@ -234,15 +234,15 @@ def test_a_missing_payload(payload):
     assert event.raw["payload"] == payload
 
 
-@pytest.mark.parametrize("name", [field.encode_name for field in msgspec.structs.fields(BookingPayload)])
 @pytest.mark.parametrize("value", [None, {"odd": [1]}, "soon", -1.5])
-def test_a_field_of_a_wrong_type(name, value):
+def test_a_field_of_a_wrong_type(value):
     """A value of a wrong type affects no other field, and is in `raw`."""
-    [field] = [candidate for candidate in msgspec.structs.fields(BookingPayload) if candidate.encode_name == name]
-    event, whole = parse(body(payload=BOOKING | {name: value})), parse(body())
-    for other in set(BookingPayload.__struct_fields__) - {field.name}:
-        assert getattr(event.payload, other) == getattr(whole.payload, other)
-    assert event.raw["payload"][name] == value
+    whole = msgspec.structs.asdict(parse(body()).payload)
+    for field in msgspec.structs.fields(BookingPayload):
+        event = parse(body(payload=BOOKING | {field.encode_name: value}))
+        payload = msgspec.structs.asdict(event.payload)
+        assert payload | {field.name: None} == whole | {field.name: None}
+        assert event.raw["payload"][field.encode_name] == value
 
 
 def test_an_invalid_created_at():
