@@ -15,8 +15,8 @@ import pytest
 from http_client import ApiClient
 
 from calcom_async.sandbox import Sandbox
-from calcom_async.sandbox.slots.availability import DAYS, read_schedule
 from calcom_async.sandbox.slots.grid import BusyBooking, EventSettings, Host, Query, Reserved, available_slots
+from calcom_async.sandbox.slots.grid_inputs import DAYS, read_schedule
 from calcom_async.sandbox.slots.limits import BookingWindow, CountedBooking, Limits
 from calcom_async.sandbox.slots.working_hours import MINUTE, milliseconds, to_datetime, zone
 

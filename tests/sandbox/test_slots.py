@@ -13,8 +13,9 @@ from http_client import ApiClient, recorded_body
 
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.http.errors import HttpError
-from calcom_async.sandbox.slots.availability import DAYS, check_bookable, read_schedule
+from calcom_async.sandbox.slots.availability import check_bookable
 from calcom_async.sandbox.slots.grid import BusyBooking, EventSettings, Host, Query, Reserved, available_slots, is_free
+from calcom_async.sandbox.slots.grid_inputs import DAYS, read_schedule
 from calcom_async.sandbox.slots.limits import BookingWindow, CountedBooking, Limits, month_before
 from calcom_async.sandbox.slots.working_hours import (
     DAY,

@@ -20,7 +20,7 @@ from calcom_async.sandbox.schedules.records import (
     show_schedule,
     update_schedule,
 )
-from calcom_async.sandbox.slots.availability import DAYS
+from calcom_async.sandbox.slots.grid_inputs import DAYS
 
 ROUTES = Routes()
 

@@ -18,7 +18,7 @@ from calcom_async.sandbox.http.constraints import (
 )
 from calcom_async.sandbox.http.forms import Field, Form
 from calcom_async.sandbox.http.routing import Routes
-from calcom_async.sandbox.slots.availability import DAYS, WORKING_WEEK
+from calcom_async.sandbox.slots.grid_inputs import DAYS, WORKING_WEEK
 from calcom_async.sandbox.state.store import Store
 
 ROUTES = Routes()

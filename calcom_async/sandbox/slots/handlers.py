@@ -24,7 +24,8 @@ from calcom_async.sandbox.http.constraints import (
 from calcom_async.sandbox.http.forms import Field, Form, to_int, to_ints, to_list
 from calcom_async.sandbox.http.routing import Routes
 from calcom_async.sandbox.http.time_zones import zone_named
-from calcom_async.sandbox.slots.availability import Slot, free_slots
+from calcom_async.sandbox.slots.availability import free_slots
+from calcom_async.sandbox.slots.seats import Slot
 from calcom_async.sandbox.state.clock import iso
 from calcom_async.sandbox.state.store import Store
 

@@ -12,8 +12,9 @@ from calcom_async.sandbox.http.constraints import date_string, integer
 from calcom_async.sandbox.http.forms import Field, Form
 from calcom_async.sandbox.http.results import Status
 from calcom_async.sandbox.http.routing import Routes
-from calcom_async.sandbox.slots.availability import bookings_between, live_reservations, seat_count
 from calcom_async.sandbox.slots.handlers import VERSION, Wire, parse_time
+from calcom_async.sandbox.slots.seats import live_reservations, seat_count
+from calcom_async.sandbox.slots.timeline import bookings_between
 from calcom_async.sandbox.state.booking import Booking
 from calcom_async.sandbox.state.clock import iso
 from calcom_async.sandbox.state.store import Store
