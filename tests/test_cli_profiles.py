@@ -74,7 +74,7 @@ def test_the_order_of_the_sources(file: Path, sandbox: Sandbox) -> None:
     assert whoami(CAL_PROFILE="work") == "ana"
     rejected = whoami(**unknown, CAL_PROFILE="work")
     assert "Invalid API Key" in rejected
-    assert "Used: API key of CAL_API_KEY, base URL of CAL_API_URL." in rejected
+    assert "Used: API key from CAL_API_KEY, base URL from CAL_API_URL." in rejected
     assert whoami("--profile", "work", **unknown) == "ana"
     assert whoami(*connection_args(sandbox, "cal_sandbox_bo"), **unknown) == "bo"
 
@@ -92,7 +92,7 @@ def test_the_sources_are_shown(command: str, file: Path, sandbox: Sandbox) -> No
     """`whoami` and `doctor` say where the key and the URL come from, and do not show the key."""
     add("work", sandbox)
     result = invoke(command, "--profile", "work")
-    assert "API key of profile work, base URL of profile work" in result.output
+    assert "API key from profile work, base URL from profile work" in result.output
     assert sandbox.api_key not in result.output
 
 
@@ -166,7 +166,7 @@ def test_debug_prints_requests_and_retries_without_ids(args: list[str], sandbox:
     sandbox.faults.clear()
     lines = re.sub(r"\d+\.\d{3} s", "N s", result.stderr).splitlines()
     assert [re.sub(r", [\d,]+ requests left$", "", line) for line in lines] == [
-        "debug: using API key of --api-key, base URL of --base-url",
+        "debug: using API key from --api-key, base URL from --base-url",
         "debug: GET /event-types/{}: 503 in N s",
         "debug: GET /event-types/{}: retry in N s, after attempt 1",
         "debug: GET /event-types/{}: 200 in N s",

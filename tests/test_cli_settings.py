@@ -18,7 +18,7 @@ from calcom_async.cli.settings import (
     parse_profiles,
     profile,
 )
-from calcom_async.config import BASE_URL
+from calcom_async.config import BASE_URL, BOOKING_URL
 from calcom_async.errors import ConfigError
 from calcom_async.secret import Secret
 
@@ -136,7 +136,7 @@ def test_keys_of_an_accounts_file_go_to_trusted_urls_only() -> None:
     assert chosen(source("first", BOTH, FIRST), dotenv, keys_of="--accounts") == (None, FIRST)
     assert chosen(source("first", KEY, FIRST), keys_of="--accounts") == (None, BASE_URL)
     with pytest.raises(
-        ConfigError, match=f"the keys of --accounts are not sent to {SECOND}, which CAL_API_URL in .env"
+        ConfigError, match=f"the keys from --accounts are not sent to {SECOND}, which CAL_API_URL in .env"
     ):
         choose([source("first", KEY, FIRST), dotenv], keys_of="--accounts")
 
@@ -149,12 +149,21 @@ def test_plain_http_is_allowed_by_its_own_source_only() -> None:
     assert chosen(source("first", BOTH, url), source("second", BOTH, SECOND, allow_http=True)) == ERROR
 
 
+def test_the_booking_url_is_that_of_the_key_or_else_the_given_one() -> None:
+    """The booking pages are those of the source of the key. A source that does not set them gets the given ones."""
+    own, other = "https://own.test", "https://other.test"
+    assert choose([source("first", BOTH, FIRST, booking_url=own)], booking_url=other).config.booking_url == own
+    assert choose([source("first", BOTH, FIRST)], booking_url=other).config.booking_url == other
+    assert choose([source("first", BOTH, FIRST)]).config.booking_url == BOOKING_URL
+
+
 def test_the_origin_names_the_sources_without_the_key() -> None:
     """The origin says which source the key and the URL are of."""
     variables = from_variables({"CAL_API_KEY": Secret("cal_x"), "CAL_API_URL": Secret(FIRST)})
-    assert choose([variables]).origin == "API key of CAL_API_KEY, base URL of CAL_API_URL"
+    assert choose([variables]).origin == "API key from CAL_API_KEY, base URL from CAL_API_URL"
     assert (
-        choose([from_variables({"CAL_API_KEY": Secret("cal_x")})]).origin == "API key of CAL_API_KEY, default base URL"
+        choose([from_variables({"CAL_API_KEY": Secret("cal_x")})]).origin
+        == "API key from CAL_API_KEY, default base URL"
     )
     assert "cal_x" not in repr(variables) + repr(choose([variables]))
 

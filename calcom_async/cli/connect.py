@@ -54,8 +54,13 @@ def connection_of(target: Target, *, keys_of: str | None = None) -> Connection:
     if target.profile and (target.base_url or target.api_key):
         option = "--base-url" if target.base_url else "--api-key"
         raise ConfigError(f"--profile cannot be combined with {option}: the profile has a base URL and an API key")
-    allow_http = target.allow_http or _environment().allow_http
-    return choose(sources(target), allow_http=allow_http, keys_of=keys_of)
+    environment = _environment()
+    return choose(
+        sources(target),
+        allow_http=target.allow_http or environment.allow_http,
+        booking_url=environment.booking_url,
+        keys_of=keys_of,
+    )
 
 
 def origin_of(target: Target) -> str:
@@ -102,7 +107,7 @@ async def connect(
     async with Calcom(credentials or connection.api_key, config=connection.config, **settings) as cal:
         try:
             yield cal
-        except UnauthorizedError as error:
+        except (ConnectionFailedError, UnauthorizedError) as error:
             error.add_note(f"Used: {connection.origin}.")
             raise
 

@@ -23,7 +23,7 @@ def hint_for(error: CalcomError) -> str:
     """Return a hint in terms of the command line; empty if the message says all there is to do."""
     # Cal.com also answers 401 when a limit of an event type is reached, and to valid keys without permission.
     if isinstance(error, UnauthorizedError) and error.reason in {None, "invalid_api_key", "expired_api_key"}:
-        return f"Check the API key (--api-key or CAL_API_KEY). {NEW_KEY}"
+        return f"Check the API key. {NEW_KEY}"
     if isinstance(error, ForbiddenError):
         return "The API key has no permission for this. Use the API key of an owner or admin."
     if isinstance(error, SignatureError):

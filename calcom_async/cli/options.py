@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Annotated, Any, Concatenate
 
@@ -86,18 +86,15 @@ def some_of(words: Iterable[str]) -> Callable[[str], str]:
 
 @dataclass(frozen=True)
 class Target:
-    """Server and credentials of a command. The environment replaces None."""
+    """The shared options of a command: server, credentials and messages."""
 
-    base_url: str | None = None
-    api_key: str | None = None
+    base_url: str | None = field(default=None, repr=False)  # may contain a password, which is an error
+    api_key: str | None = field(default=None, repr=False)
     sandbox: bool = False
     allow_http: bool = False
     profile: str | None = None
     debug: bool = False
     quiet: bool = False
-
-    def __repr__(self) -> str:
-        return f"Target({self.base_url!r}, '***', {self.sandbox}, {self.allow_http}, {self.profile!r}, ...)"
 
 
 def _target(

@@ -72,11 +72,13 @@ class Connection:
     """The places that the settings come from, in words."""
 
 
-def choose(sources: Iterable[Source], *, allow_http: bool = False, keys_of: str | None = None) -> Connection:
+def choose(
+    sources: Iterable[Source], *, allow_http: bool = False, booking_url: str | None = None, keys_of: str | None = None
+) -> Connection:
     """Return the URL and the key of the first sources that set them, and read no more sources than that.
 
-    Raises `ConfigError` if the URL is invalid, or if the key does not belong to it. `keys_of` names the option that
-    supplies the keys, if any.
+    `allow_http` and `booking_url` are for a source that does not set them. `keys_of` names the option that supplies the
+    keys, if any. Raises `ConfigError` if the URL is invalid, or if the key does not belong to it.
     """
     url_source = key_source = None
     for source in sources:
@@ -93,26 +95,25 @@ def choose(sources: Iterable[Source], *, allow_http: bool = False, keys_of: str 
         key_source.api_key.checked("the API key", in_header=True)
     if keys_of and url_source and not url_source.is_trusted:
         raise ConfigError(
-            f"the keys of {keys_of} are not sent to {url}, which {url_source.url_name} sets. Add --base-url"
+            f"the keys from {keys_of} are not sent to {url}, which {url_source.url_name} sets. Add --base-url"
         )
     if url_source and key_source and url != (home := _normalized(key_source)):
         raise ConfigError(
-            f"the API key of {key_source.key_name} is not sent to {url}, which {url_source.url_name} sets. "
+            f"the API key from {key_source.key_name} is not sent to {url}, which {url_source.url_name} sets. "
             f"{_remedy(url_source, key_source, home)}"
         )
     place = key_source or url_source
+    booking_url = (place and place.booking_url) or booking_url or BOOKING_URL
     key_name = keys_of or (key_source.key_name if key_source else "no source")
-    url_name = f"base URL of {url_source.url_name}" if url_source else "default base URL"
+    url_name = f"base URL from {url_source.url_name}" if url_source else "default base URL"
     return Connection(
-        Config(base_url=url, booking_url=_booking_url(place), allow_http=True),
+        Config(base_url=url, booking_url=_checked_booking_url(booking_url), allow_http=True),
         key_source.api_key if key_source else None,
-        f"API key of {key_name}, {url_name}",
+        f"API key from {key_name}, {url_name}",
     )
 
 
-def _booking_url(place: Source | None) -> str:
-    """Return where the booking pages of a source are."""
-    url = (place and place.booking_url) or BOOKING_URL
+def _checked_booking_url(url: str) -> str:
     try:
         return Config(booking_url=url).booking_url
     except ConfigError:
