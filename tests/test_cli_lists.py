@@ -31,12 +31,18 @@ def account(monkeypatch: pytest.MonkeyPatch):
 
 def test_ops_lists_every_operation():
     """Each operation is one line with its Python call, and long lines are not wrapped."""
-    result = invoke("ops", columns=40)
+    result = invoke("ops", columns=40, terminal=True)
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert len(lines) >= 349
     assert all(" cal." in line for line in lines)
     assert any(line.startswith("GET    /v2/me ") and line.endswith("cal.me.get()") for line in lines)
+
+
+def test_operations_as_tab_separated_values():
+    """Without a terminal, the method, path and Python call are columns."""
+    rows = [*csv.DictReader(invoke("ops", "/v2/me").stdout.splitlines(), dialect="excel-tab")]
+    assert {"method": "GET", "path": "/v2/me", "python": "cal.me.get()"} in rows
 
 
 def test_every_python_call_is_valid_syntax():
@@ -51,7 +57,7 @@ def test_a_word_filters_the_operations(word):
     """A word is searched in path and Python call, ignoring case."""
     lines = invoke("ops", word).stdout.splitlines()
     assert any("cal.calendars.deselect(" in line for line in lines)
-    assert len(lines) <= 2
+    assert len(lines) <= 3
 
 
 def test_a_word_without_match():

@@ -41,7 +41,9 @@ def rows(text: str) -> list[list[str]]:
 
 def test_a_week_is_a_timetable(sandbox: Sandbox) -> None:
     """A week is a table with a column per day and a row per hour, in the account's time zone."""
-    title, days, counts, *hours = rows(invoke("slots", "show", "ana/thirty", *connection_args(sandbox), *WEEK).stdout)
+    title, days, counts, *hours = rows(
+        invoke("slots", "show", "ana/thirty", *connection_args(sandbox), *WEEK, terminal=True).stdout
+    )
     assert " ".join(title) == "ana/thirty, Mon 2 Nov to Sun 8 Nov 2026, times in Europe/Lisbon"
     assert " ".join(days) == "Mon 2 Tue 3 Wed 4 Thu 5 Fri 6 Sat 7 Sun 8"
     assert counts == ["12", "free", *["14", "free"] * 4, "none", "none"]
@@ -64,7 +66,7 @@ def test_many_slots_fit_into_80_columns(duration: int, sandbox: Sandbox) -> None
     """Four or more starts per hour are abbreviated, so that a week fits into 80 columns."""
     fields = {"title": "Short", "slug": "short", "lengthInMinutes": duration, "minimumBookingNotice": 0}
     new_event_type(sandbox.store, 1, fields)
-    shown = invoke("slots", "show", "ana/short", *connection_args(sandbox), *WEEK, columns=80).stdout
+    shown = invoke("slots", "show", "ana/short", *connection_args(sandbox), *WEEK, columns=80, terminal=True).stdout
     assert max(map(len, shown.splitlines())) <= 80
     assert rows(shown)[-1] == ["16", *[f"00-{60 - duration}/{duration}"] * 5]
 
@@ -72,7 +74,7 @@ def test_many_slots_fit_into_80_columns(duration: int, sandbox: Sandbox) -> None
 @pytest.mark.parametrize("columns", [20, 40, 60, 66, 80])
 def test_a_narrow_terminal_shows_every_day(columns: int, sandbox: Sandbox) -> None:
     """A week that is wider than the terminal is split into several tables, and no day is cut."""
-    shown = invoke("slots", "show", "1", *connection_args(sandbox), *WEEK, columns=columns).stdout
+    shown = invoke("slots", "show", "1", *connection_args(sandbox), *WEEK, columns=columns, terminal=True).stdout
     assert max(map(len, shown.splitlines())) <= columns
     assert re.findall(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d(?= |$)", shown.partition("Lisbon")[2], re.MULTILINE) == [
         "Mon 2", "Tue 3", "Wed 4", "Thu 5", "Fri 6", "Sat 7", "Sun 8",
@@ -82,9 +84,22 @@ def test_a_narrow_terminal_shows_every_day(columns: int, sandbox: Sandbox) -> No
 
 def test_more_than_a_week_is_several_timetables(sandbox: Sandbox) -> None:
     """Each week is a separate table."""
-    shown = invoke("slots", "show", "1", *connection_args(sandbox), *WEEK, "--days", "15").stdout
+    shown = invoke("slots", "show", "1", *connection_args(sandbox), *WEEK, "--days", "15", terminal=True).stdout
     assert shown.count("event type 1, ") == 3
     assert "event type 1, Mon 16 Nov to Mon 16 Nov 2026" in shown
+
+
+def test_the_first_free_time() -> None:
+    """`slots first` prints the time that `book --start first` would book, in the time zone."""
+    with Sandbox() as sandbox:
+        options = ["ana/thirty", *connection_args(sandbox), "--time-zone", "Asia/Tokyo"]
+        first = invoke("slots", "first", *options)
+        as_json = json.loads(invoke("slots", "first", *options, "--json").stdout)
+        attendee = ["--name", "Ada", "--email", "ada@visitors.test"]
+        booking = json.loads(invoke("book", *options, "--start", "first", *attendee, "--json").stdout)
+    assert first.stdout.endswith("+09:00\n")
+    starts = {datetime.fromisoformat(text.strip()) for text in (first.stdout, as_json["start"], booking["start"])}
+    assert len(starts) == 1
 
 
 def test_full_slots_are_not_shown_as_free(sandbox: Sandbox) -> None:
@@ -106,8 +121,11 @@ def test_full_slots_are_not_shown_as_free(sandbox: Sandbox) -> None:
             *connection_args(sandbox),
         )
         assert result.exit_code == 0
-    assert "6 free" in invoke("slots", "show", event_type_id, *options).stdout
+    assert "6 free" in invoke("slots", "show", event_type_id, *options, terminal=True).stdout
     assert len(json.loads(invoke("slots", "show", event_type_id, *options, "--json").stdout)) == 7
+    header, *lines = invoke("slots", "show", event_type_id, *options).stdout.splitlines()
+    assert (header, len(lines)) == ("start\tend\tseats", 6)
+    assert "2026-11-04T10:00:00+00:00\t2026-11-04T11:00:00+00:00\t2" in lines
 
 
 @pytest.mark.parametrize(

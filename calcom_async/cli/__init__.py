@@ -11,10 +11,12 @@ import typer
 from typer.core import TyperGroup
 
 from calcom_async._version import __version__
+from calcom_async.cli.agenda import agenda
 from calcom_async.cli.api import api, whoami
 from calcom_async.cli.book import book
 from calcom_async.cli.bookings import bookings
 from calcom_async.cli.doctor import doctor
+from calcom_async.cli.event_types import event_types
 from calcom_async.cli.exit_codes import EXIT_CODES_HELP, OUTPUT_CLOSED, exit_code
 from calcom_async.cli.export import export_command
 from calcom_async.cli.mcp import mcp
@@ -88,6 +90,8 @@ app.command("export", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
 app.add_typer(slots)
 app.command(cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)(book)
 app.add_typer(bookings)
+app.command(cls=Command, epilog=EXIT_CODES_HELP)(agenda)
+app.add_typer(event_types)
 app.add_typer(webhooks)
 app.command(cls=Command)(sandbox)
 app.command(cls=Command)(api)

@@ -23,7 +23,7 @@ def print_details(booking: Booking, zone: ZoneInfo) -> None:
         "end": local(booking.end, zone),
         "time zone": zone.key,
         "hosts": ", ".join(host.email or host.name or "unknown" for host in booking.hosts),
-        "attendees": ", ".join(map(contact, booking.attendees)),
+        "attendees": attendees_of(booking),
         "guests": ", ".join(booking.guests or []),
         "location": booking.location,
         "notes": booking.description,
@@ -51,9 +51,9 @@ def times_of(booking: Booking, zone: ZoneInfo) -> str:
     return f"{local(booking.start, zone)} to {local(booking.end, zone)} ({zone.key})"
 
 
-def local(time: datetime, zone: ZoneInfo) -> str:
-    """Return a time in a time zone, with the UTC offset."""
-    return time.astimezone(zone).isoformat(timespec="minutes")
+def local(time: datetime | None, zone: ZoneInfo) -> str:
+    """Return a time in a time zone, with the UTC offset. None is a time that could not be read."""
+    return "unknown" if time is None else time.astimezone(zone).isoformat(timespec="minutes")
 
 
 @contextmanager
@@ -88,12 +88,16 @@ def booking_columns(zone: ZoneInfo) -> list[Column[Booking]]:
         Column("end", lambda booking: booking.end and booking.end.astimezone(zone), in_table=False),
         Column("title", lambda booking: booking.title, can_shorten=True),
         Column("status", lambda booking: booking.status),
-        Column("attendees", lambda booking: ", ".join(map(contact, booking.attendees)), can_shorten=True),
+        Column("attendees", attendees_of, can_shorten=True),
         Column("event_type", lambda booking: booking.event_type_id, in_table=False),
         Column("location", lambda booking: booking.location, in_table=False),
     ]
 
 
-def contact(attendee: BookingAttendee) -> str:
-    """Return by what an attendee can be reached, or else the name."""
+def attendees_of(booking: Booking) -> str:
+    """Return by what the attendees can be reached."""
+    return ", ".join(map(_contact, booking.attendees))
+
+
+def _contact(attendee: BookingAttendee) -> str:
     return attendee.display_email or attendee.email or attendee.phone_number or attendee.name or "unknown"

@@ -162,7 +162,7 @@ def cancel(
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Cancel a booking, or one seat of it.
+    """Cancel a booking.
 
     calcom-async bookings cancel 7VhzkCJqGGKFyRTrhfzvNU --reason Ill --dry-run
     """
@@ -223,7 +223,9 @@ def confirm(
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Accept a pending booking. Cal.com does not check for conflicts.
+    """Accept a pending booking.
+
+    Cal.com does not check whether the time is free.
 
     calcom-async bookings confirm 7VhzkCJqGGKFyRTrhfzvNU
     """

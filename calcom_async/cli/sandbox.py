@@ -46,10 +46,10 @@ def sandbox(
         typer.Option("--legacy-formats", help="Also accept the forms of older documentation."),
     ] = False,
 ) -> None:
-    """Run a local Cal.com server with sample data.
+    """Run a local server with sample data.
 
-    The first line sets the variables that the other commands and the Python client read. The server runs until Ctrl-C
-    and sends nothing to other machines.
+    It behaves as Cal.com does. The first line of the output sets the variables that the other commands and the Python
+    client read. The server runs until Ctrl-C and sends nothing to other machines.
     """
     from calcom_async.sandbox import Sandbox
 

@@ -1,4 +1,4 @@
-"""`slots`: show free times as a timetable, or watch them open and close."""
+"""`slots`: show free times as a timetable, find the first, or watch them open and close."""
 
 from __future__ import annotations
 
@@ -22,20 +22,24 @@ from calcom_async.cli.arguments import (
     OrganizationOption,
     TeamOption,
     TimeZoneOption,
+    first_free,
     parse_day,
     parse_event_type,
     parse_zone,
     zone_of,
 )
-from calcom_async.cli.connect import check_reachable, connect
+from calcom_async.cli.booking_output import local
+from calcom_async.cli.connect import run_with_client
 from calcom_async.cli.exit_codes import EXIT_CODES_HELP
 from calcom_async.cli.options import (
     Command,
+    JsonOption,
     Target,
     with_target,
 )
-from calcom_async.cli.run import run
+from calcom_async.cli.tables import Column, print_rows
 from calcom_async.cli.terminal import echo, print_json, print_problem, stdout
+from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError
 from calcom_async.models.slots import Slot
 from calcom_async.resources.slots import has_room
@@ -45,7 +49,13 @@ from calcom_async.watch import SlotChange, SlotQuery
 MAX_LISTED = 3
 """A timetable cell lists at most this many evenly spaced minutes one by one; more are shown as a range."""
 
-slots: typer.Typer = typer.Typer(name="slots", help="Show or watch free times.", no_args_is_help=True)
+SLOT_COLUMNS = [
+    Column[Slot]("start", lambda slot: slot.start),
+    Column[Slot]("end", lambda slot: slot.end),
+    Column[Slot]("seats", lambda slot: slot.seats_remaining),
+]
+
+slots: typer.Typer = typer.Typer(name="slots", help="Show, find or watch free times.", no_args_is_help=True)
 
 
 @slots.command("show", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
@@ -61,12 +71,12 @@ def show(
     duration: DurationOption = None,
     team: TeamOption = False,
     organization: OrganizationOption = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a timetable.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Show the free times of a week.
 
-    The table has a column per day and a row per hour. The cells contain the minutes; 00-45/15 means every 15 minutes
-    from 00 to 45.
+    On a terminal, this is a table with a column per day and a row per hour. The cells contain the minutes; 00-45/15
+    means every 15 minutes from 00 to 45.
 
     calcom-async slots show ana/thirty --time-zone Europe/Rome
     """
@@ -75,25 +85,54 @@ def show(
         event_type["duration"] = duration
     first = None if start is None else parse_day(start, "--start")
     zone = None if time_zone is None else parse_zone(time_zone)
-    free, dates, zone = run(_search(target, event_type, first, days, zone))
-    if json:
-        print_json(free)
+
+    async def work(cal: Calcom) -> tuple[list[Slot], list[date], ZoneInfo]:
+        return await _search(cal, event_type, first, days, zone or await zone_of(cal))
+
+    free, dates, shown = run_with_client(target, work)
+    if stdout().is_terminal and not json:
+        _print_weeks(event, free, dates, shown)
     else:
-        _print_weeks(event, free, dates, zone)
+        print_rows(free if json else filter(has_room, free), SLOT_COLUMNS, json=json)
+
+
+@slots.command("first", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
+@with_target
+def first_slot(
+    target: Target,
+    event: EventArgument,
+    time_zone: TimeZoneOption = None,
+    duration: DurationOption = None,
+    team: TeamOption = False,
+    organization: OrganizationOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Print the first free time of the next 60 days.
+
+    calcom-async slots first ana/thirty --time-zone Europe/Rome
+    """
+    event_type = parse_event_type(event, team=team, organization=organization)
+    if duration is not None:
+        event_type["duration"] = duration
+    zone = None if time_zone is None else parse_zone(time_zone)
+
+    async def work(cal: Calcom) -> None:
+        shown = zone or await zone_of(cal)
+        start = await first_free(cal, event_type | {"time_zone": shown.key})
+        print_json({"start": start}) if json else echo(local(start, shown))
+
+    run_with_client(target, work)
 
 
 async def _search(
-    target: Target, event_type: dict[str, Any], first: date | None, days: int, zone: ZoneInfo | None
+    cal: Calcom, event_type: dict[str, Any], first: date | None, days: int, zone: ZoneInfo
 ) -> tuple[list[Slot], list[date], ZoneInfo]:
     """Return the slots of whole days in the time zone, the days, and the time zone."""
-    async with connect(target) as cal:
-        await check_reachable(cal)
-        zone = zone or await zone_of(cal)
-        begin = first or datetime.now(zone).date()
-        dates = [begin + DAY * number for number in range(days)]
-        # The server reads the dates of a search in UTC, so the search is one day longer at each end.
-        start, end = dates[0] - DAY, dates[-1] + DAY
-        days_of_slots = await cal.slots.search(start=start, end=end, time_zone=zone.key, include_end=True, **event_type)
+    begin = first or datetime.now(zone).date()
+    dates = [begin + DAY * number for number in range(days)]
+    # The server reads the dates of a search in UTC, so the search is one day longer at each end.
+    start, end = dates[0] - DAY, dates[-1] + DAY
+    days_of_slots = await cal.slots.search(start=start, end=end, time_zone=zone.key, include_end=True, **event_type)
     slots = [_in_zone(slot, zone) for slot in days_of_slots.slots()]
     return [slot for slot in slots if dates[0] <= slot.start.date() <= dates[-1]], dates, zone
 
@@ -188,21 +227,19 @@ def watch(
     targets = {event: parse_event_type(event, team=team, organization=organization) for event in events}
     zone = None if time_zone is None else parse_zone(time_zone)
 
-    async def main() -> None:
-        async with connect(target) as cal:
-            await check_reachable(cal)
-            shown = zone or await zone_of(cal)
-            queries = {
-                event: SlotQuery(**event_type, duration=duration, time_zone=shown.key)
-                for event, event_type in targets.items()
-            }
-            watcher = cal.watch_slots(queries, days=days, interval=interval, on_error=_warn_on_error(queries))
-            async with aclosing(aiter(watcher)) as changes:
-                async for change in changes:
-                    for line in _lines(change, days, shown):
-                        echo(line)
+    async def work(cal: Calcom) -> None:
+        shown = zone or await zone_of(cal)
+        queries = {
+            event: SlotQuery(**event_type, duration=duration, time_zone=shown.key)
+            for event, event_type in targets.items()
+        }
+        watcher = cal.watch_slots(queries, days=days, interval=interval, on_error=_warn_on_error(queries))
+        async with aclosing(aiter(watcher)) as changes:
+            async for change in changes:
+                for line in _lines(change, days, shown):
+                    echo(line)
 
-    run(main(), endless=True)
+    run_with_client(target, work, endless=True)
 
 
 def _warn_on_error(queries: dict[str, SlotQuery]) -> Callable[[SlotQuery, CalcomError], None]:

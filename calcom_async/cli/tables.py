@@ -6,7 +6,7 @@ The rule is the same for all commands:
   line names them. Identifiers are never shortened.
 - Tab-separated values have a header line and one line per row, with all columns. In a value, a tab is written as `\t`,
   a line break as `\n`, a carriage return as `\r` and a backslash as `\\`. Times have a UTC offset.
-- The JSON array has one row per line, with the fields of the API and times in UTC.
+- The JSON array has one row per line, with the fields of the API.
 
 Rows are printed as they arrive. If reading them fails, the JSON array is not closed, so nobody takes it for complete.
 """
@@ -148,11 +148,10 @@ def _table(columns: Sequence[Column[R]], note: str) -> Iterator[Callable[[R], No
     count = 0
 
     def print_cells(cells: list[str], style: str = "") -> None:
-        padded = [_fit(cell, width, column) for cell, width, column in zip(cells, widths, columns, strict=False)]
-        console.print(Text(GAP.join(padded).rstrip(), style), soft_wrap=True)
+        console.print(Text(aligned(cells, widths, columns), style), soft_wrap=True)
 
     def print_first_rows() -> None:
-        widths[:] = _widths(columns, [names, *first_rows], console.width)
+        widths[:] = column_widths(columns, [names, *first_rows], console.width)
         print_cells(names, "bold")
         for cells in first_rows:
             print_cells(cells)
@@ -178,7 +177,7 @@ def _table(columns: Sequence[Column[R]], note: str) -> Iterator[Callable[[R], No
     console.print(", ".join(filter(None, parts)), style="dim", markup=False, soft_wrap=True)
 
 
-def _widths(columns: Sequence[Column[Any]], rows: Sequence[Sequence[str]], width: int) -> list[int]:
+def column_widths(columns: Sequence[Column[Any]], rows: Sequence[Sequence[str]], width: int) -> list[int]:
     """Return the widths of as many columns as fit, at least one."""
     widths = [max(map(cell_len, cells)) for cells in zip(*rows, strict=True)]
     least = [min(w, MIN_WIDTH) if column.can_shorten else w for w, column in zip(widths, columns, strict=True)]
@@ -189,6 +188,12 @@ def _widths(columns: Sequence[Column[Any]], rows: Sequence[Sequence[str]], width
     while sum(widths) > room and (wider := [index for index, narrow in enumerate(least) if widths[index] > narrow]):
         widths[max(wider, key=widths.__getitem__)] -= 1
     return widths
+
+
+def aligned(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column[Any]]) -> str:
+    """Return a line of a table, with the columns that have a width."""
+    parts = [_fit(cell, width, column) for cell, width, column in zip(cells, widths, columns, strict=False)]
+    return GAP.join(parts).rstrip()
 
 
 def _fit(cell: str, width: int, column: Column[Any]) -> str:
