@@ -92,7 +92,7 @@ def test_the_sources_are_shown(command: str, file: Path, sandbox: Sandbox) -> No
     """`whoami` and `doctor` say where the key and the URL come from, and do not show the key."""
     add("work", sandbox)
     result = invoke(command, "--profile", "work")
-    assert "API key from profile work, base URL from profile work" in result.output
+    assert "API key and base URL from profile work" in result.output
     assert sandbox.api_key not in result.output
 
 
@@ -228,6 +228,8 @@ def completed(words: str, shell: str = "bash") -> list[str]:
         ("whoami --profile w", ["work"]),
         ("--profile w", ["work"]),
         ("profiles remove w", ["work"]),
+        ("export ev", ["event-types"]),
+        ("bookings list --status pa", ["past"]),
     ],
 )
 def test_the_shell_completes(words: str, expected: list[str], file: Path, sandbox: Sandbox) -> None:

@@ -57,6 +57,7 @@ def list_bookings(
         typer.Option(
             metavar="STATUS",
             parser=some_of(STATUSES),
+            autocompletion=lambda: STATUSES,
             help=f"Only bookings with this status: {', '.join(STATUSES)}. Separate several with commas.",
         ),
     ] = None,

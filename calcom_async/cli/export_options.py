@@ -19,7 +19,10 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-WhatArgument = Annotated[str, typer.Argument(metavar="WHAT", help=f"What to export: {', '.join(EXPORTABLE)}.")]
+WhatArgument = Annotated[
+    str,
+    typer.Argument(metavar="WHAT", help=f"What to export: {', '.join(EXPORTABLE)}.", autocompletion=lambda: EXPORTABLE),
+]
 OutputOption = Annotated[
     Path,
     typer.Option(

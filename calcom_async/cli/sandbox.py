@@ -27,6 +27,7 @@ def sandbox(
         typer.Option(
             metavar="KIND",
             parser=one_of(SERVERS),
+            autocompletion=lambda: SERVERS,
             help=f"Kind of server: {', '.join(SERVERS)}. The last one has no teams.",
         ),
     ] = "hosted",

@@ -105,11 +105,12 @@ def choose(
     place = key_source or url_source
     booking_url = (place and place.booking_url) or booking_url or BOOKING_URL
     key_name = keys_of or (key_source.key_name if key_source else "no source")
-    url_name = f"base URL from {url_source.url_name}" if url_source else "default base URL"
+    url_name = url_source.url_name if url_source else ""
+    origin = f"API key from {key_name}, {f'base URL from {url_name}' if url_name else 'default base URL'}"
     return Connection(
         Config(base_url=url, booking_url=_checked_booking_url(booking_url), allow_http=True),
         key_source.api_key if key_source else None,
-        f"API key from {key_name}, {url_name}",
+        f"API key and base URL from {key_name}" if key_name == url_name else origin,
     )
 
 
