@@ -237,11 +237,11 @@ async def test_closing_waits_for_token_refreshes_of_views():
     """A token refresh of a view is completed and stored before the connections are closed."""
     pair = {"accessToken": "new", "refreshToken": "newer", "accessTokenExpiresAt": 1, "refreshTokenExpiresAt": 2}
     expired = json.dumps({"error": {"code": "TokenExpiredException", "message": "expired"}}).encode()
-    started, stored = asyncio.Event(), []
+    started, closing, stored = asyncio.Event(), asyncio.Event(), []
 
     async def respond_slowly(writer: asyncio.StreamWriter) -> None:
         started.set()
-        await asyncio.sleep(0.03)
+        await closing.wait()
         writer.write(http_response(body=json.dumps({"status": "success", "data": pair}).encode()))
 
     async with FakeServer(http_response(498, expired), respond_slowly, ME) as server:
@@ -250,6 +250,7 @@ async def test_closing_waits_for_token_refreshes_of_views():
             call = asyncio.create_task(cal.with_credentials(token).me.get())
             await started.wait()
             call.cancel()
+            asyncio.get_running_loop().call_soon(closing.set)  # runs when `aclose` waits
         assert [tokens.access for tokens in stored] == ["new"]
 
 

@@ -44,7 +44,7 @@ class Recorder:
 
 async def wait_handled(receiver: WebhookReceiver) -> None:
     """Wait until every accepted event is handled."""
-    while receiver.pending:  # noqa: ASYNC110 - it is virtual time, or a loop or two
+    while receiver.pending:  # noqa: ASYNC110 - in virtual time, or a few iterations of the loop
         await asyncio.sleep(0.01)
 
 

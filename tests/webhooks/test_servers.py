@@ -176,17 +176,25 @@ async def test_compressed_deliveries(caplog):
     assert "Unhandled" not in caplog.text
 
 
-async def test_an_interrupted_body(caplog):
+async def test_an_interrupted_body(caplog, monkeypatch):
     """A connection that breaks during the body is logged in one line, without a traceback."""
-    async with serve_app(aiohttp_app(WebhookReceiver(WebhookRouter(), secrets=SECRET))) as url:
+    receiver, reading = WebhookReceiver(WebhookRouter(), secrets=SECRET), asyncio.Event()
+    respond = receiver.respond
+
+    async def start_reading(headers: Any, read: Any) -> Any:
+        reading.set()
+        return await respond(headers, read)
+
+    monkeypatch.setattr(receiver, "respond", start_reading)
+    async with serve_app(aiohttp_app(receiver)) as url:
         port = int(url.rpartition(":")[2])
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"POST /cal HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
         await writer.drain()
-        await asyncio.sleep(0.05)
+        await reading.wait()
         writer.close()
-        while "cannot read the body" not in caplog.text:  # noqa: ASYNC110 - it is a turn or two of the loop
-            await asyncio.sleep(0.01)
+        while "cannot read the body" not in caplog.text:  # noqa: ASYNC110 - a few iterations of the loop
+            await asyncio.sleep(0)
     assert not [record for record in caplog.records if record.exc_info]
 
 
