@@ -405,8 +405,10 @@ def test_api_errors(args: list[str], code: int, message: str, sandbox: Sandbox, 
 
 def test_whoami_is_a_table_or_json(sandbox: Sandbox) -> None:
     """`whoami` prints the owner of the key as a table or as JSON."""
-    table, plain = invoke("whoami", *connection_args(sandbox)), invoke("whoami", "--json", *connection_args(sandbox))
+    args = ["whoami", *connection_args(sandbox)]
+    table, plain = invoke(*args, terminal=True), invoke(*args, "--json")
     assert re.search(r"email +ana@sandbox\.test", table.stdout)
+    assert "email\tana@sandbox.test\n" in invoke(*args).stdout
     assert json.loads(plain.stdout)["email"] == "ana@sandbox.test"
 
 
@@ -417,7 +419,7 @@ def test_text_of_the_server_is_not_markup(name: str) -> None:
         sandbox.store.users[1]["name"] = name
         next(iter(sandbox.store.bookings.values())).title = name
         me, rows = (
-            invoke("whoami", *connection_args(sandbox)),
+            invoke("whoami", *connection_args(sandbox), terminal=True),
             invoke("api", "GET", "/v2/bookings", "--all", *connection_args(sandbox), terminal=True),
         )
     assert (me.exit_code, rows.exit_code) == (0, 0)

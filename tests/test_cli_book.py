@@ -131,6 +131,21 @@ def test_what_is_shown_can_be_booked(sandbox: Sandbox) -> None:
     assert invoke("book", "2", "--start", start, *ADA, *zone, *connection_args(sandbox)).exit_code == 9
 
 
+@pytest.mark.parametrize("options", [[], ["--reserve"]], ids=str)
+def test_a_dry_run_books_nothing(options: list[str], sandbox: Sandbox) -> None:
+    """`--dry-run` checks the time, prints the booking that would be sent, and sends nothing."""
+    result = invoke("book", "1", *NINE, *ADA, *options, "--dry-run", *connection_args(sandbox))
+    assert result.exit_code == 0
+    request = json.loads(result.stdout)
+    assert (request["method"], request["path"]) == ("POST", "/v2/bookings")
+    assert (request["body"]["start"], request["body"]["attendee"]["name"]) == ("2026-11-04T09:00:00Z", "Ada Łódź")
+    assert ("would first reserve the slot" in result.stderr) == (options == ["--reserve"])
+    assert {request.method for request in sandbox.requests} == {"GET"}
+    invoke("book", "1", *NINE, *ADA, *connection_args(sandbox))
+    taken = invoke("book", "1", *NINE, *ADA, "--dry-run", *connection_args(sandbox))
+    assert (taken.exit_code, taken.stdout) == (9, "")
+
+
 def test_an_idempotency_key_books_once(sandbox: Sandbox) -> None:
     """The same command with the same idempotency key returns the booking of the first run."""
     first, again = (

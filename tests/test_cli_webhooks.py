@@ -182,6 +182,25 @@ def test_a_webhook_whose_creation_was_not_confirmed_is_deleted() -> None:
         assert not sandbox.store.webhooks
 
 
+def test_a_dry_run_creates_no_webhook() -> None:
+    """`--dry-run` prints the webhook that would be created, without its secret, and ends."""
+    with Sandbox() as sandbox:
+        options = ["--dry-run", "--trigger", "BOOKING_CREATED", *connection_args(sandbox)]
+        result = invoke("webhooks", "listen", *options, env=SECRET_ENVIRONMENT)
+        assert {request.method for request in sandbox.requests} == {"GET"}
+    assert result.exit_code == 0
+    request = json.loads(result.stdout)
+    assert (request["method"], request["path"]) == ("POST", "/v2/webhooks")
+    assert (request["body"]["subscriberUrl"], request["body"]["secret"]) == ("http://127.0.0.1:8770/cal", "***")
+
+
+def test_a_dry_run_without_a_webhook() -> None:
+    """With a server on another machine, no webhook would be created."""
+    result = invoke("webhooks", "listen", "--dry-run", "--base-url", "https://cal.test", "--api-key", "key")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "dry run: the command would create no webhook, only listen\n"
+
+
 @contextmanager
 def listener_with_closed_output() -> Iterator[tuple[Sandbox, subprocess.Popen[str]]]:
     """Run a listener whose output is closed; check that it writes nothing more to stderr."""

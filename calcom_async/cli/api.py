@@ -9,12 +9,11 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from calcom_async.cli.connect import origin_of, run_with_client
-from calcom_async.cli.options import DryRunOption, Target, one_of, with_target
-from calcom_async.cli.terminal import one_line, print_json, print_status, stdout
+from calcom_async.cli.options import DryRunOption, JsonOption, Target, one_of, with_target
+from calcom_async.cli.tables import columns_of, print_fields, print_rows
+from calcom_async.cli.terminal import print_json, print_status
 from calcom_async.client import Calcom
 from calcom_async.errors import InvalidRequestError
 
@@ -83,7 +82,6 @@ def api(
     if all_pages and (method != "GET" or payload is not None):
         raise InvalidRequestError("--all works only with GET and without --data")
     if all_pages:
-        from calcom_async.cli.tables import columns_of, print_rows
         from calcom_async.operations.lists import list_rows
 
         rows = run_with_client(target, lambda cal: list_rows(cal, path, params, version=version).collect())
@@ -127,17 +125,16 @@ def _content(file: str) -> bytes:
 @with_target
 def whoami(
     target: Target,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    json: JsonOption = False,
 ) -> None:
-    """Show the user of the API key."""
+    """Show the user of the API key.
+
+    calcom-async whoami
+    """
     if not target.debug:  # which prints the same
         print_status("using:", origin_of(target))
-    me = run_with_client(target, lambda cal: cal.me.get())
+    me = msgspec.to_builtins(run_with_client(target, lambda cal: cal.me.get()))
     if json:
-        print_json(msgspec.to_builtins(me))
-        return
-    table = Table(show_header=False, box=None)
-    for name, value in msgspec.structs.asdict(me).items():
-        if value is not None and not isinstance(value, msgspec.Struct):
-            table.add_row(name, Text(one_line(value)))
-    stdout().print(table)
+        print_json(me)
+    else:
+        print_fields({name: value for name, value in me.items() if isinstance(value, str | int | float)})

@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 
 import typer
 
-from calcom_async.cli.connect import CONNECT_TIMEOUT, check_reachable, connect, connection_of
+from calcom_async.cli.connect import CONNECT_TIMEOUT, check_reachable, connect, connection_of, run_with_client
 from calcom_async.cli.exit_codes import EXIT_CODES_HELP
 from calcom_async.cli.options import (
     Command,
+    DryRunOption,
     Target,
     one_of,
     with_target,
@@ -117,6 +118,7 @@ def listen(
             help="Trigger to subscribe to (repeatable). [default: all BOOKING_* triggers]",
         ),
     ] = None,
+    dry_run: DryRunOption = False,
     json: Annotated[bool, typer.Option("--json", help="Print the complete bodies, one JSON text per line.")] = False,
 ) -> None:
     """Print webhook deliveries until Ctrl-C.
@@ -124,6 +126,10 @@ def listen(
     If the Cal.com server runs on this machine, for example a sandbox, the command creates the webhook and deletes it
     at the end. Any other server needs a public URL that forwards to this port. The command then prints what to
     register in Cal.com, and needs no API key.
+
+    calcom-async webhooks listen --sandbox
+
+    calcom-async webhooks listen --trigger BOOKING_CREATED --forward http://localhost:8000/cal
     """
     variable = secret_env or (SECRET if os.environ.get(SECRET) else None)
     listener = WebhookListener(
@@ -136,7 +142,20 @@ def listen(
         show=_print_json if json else _print_line,
     )
     is_local = target.sandbox or _is_loopback(connection_of(target).config.base_url)
-    run(listener.listen_local(target) if is_local else listener.listen_public(), endless=True)
+    if dry_run:
+        _dry_run(target, listener, is_local=is_local)
+    else:
+        run(listener.listen_local(target) if is_local else listener.listen_public(), endless=True)
+
+
+def _dry_run(target: Target, listener: WebhookListener, *, is_local: bool) -> None:
+    """Print the request that would create the webhook."""
+    if is_local:
+        url = f"http://127.0.0.1:{listener.port}{listener.path}"
+        run_with_client(
+            target, lambda cal: cal.webhooks.ensure(url, listener.triggers, secret=listener.secret), dry_run=True
+        )
+    print_status("[yellow]dry run:[/]", "the command would create no webhook, only listen")
 
 
 def _is_loopback(url: str) -> bool:
