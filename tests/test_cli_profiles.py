@@ -8,13 +8,16 @@ import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from cli_runner import SECRET, connection_args, invoke
 
 from calcom_async.cli.connect import _printing
+from calcom_async.cli.profiles import _read_key
 from calcom_async.events import ClientEvent
 from calcom_async.sandbox import Sandbox
+from calcom_async.secret import Secret
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +96,7 @@ def test_the_sources_are_shown(command: str, file: Path, sandbox: Sandbox) -> No
     add("work", sandbox)
     result = invoke(command, "--profile", "work")
     assert "API key and base URL from profile work" in result.output
+    assert invoke("--debug", command, "--profile", "work").stderr.count("using") == 1
     assert sandbox.api_key not in result.output
 
 
@@ -130,6 +134,29 @@ def test_unwritable_and_unreadable_places(file: Path) -> None:
     assert "cannot write" in result.stderr
     os.mkfifo(".env")
     assert "no API key: use --api-key" in whoami()
+
+
+def test_a_file_that_cannot_be_replaced_leaves_no_partial_file(file: Path) -> None:
+    """If the file cannot be replaced, the error says so, and no copy of the keys is left."""
+    file.mkdir(parents=True)
+    assert "cannot write" in invoke("profiles", "add", "work", input="cal_x\n").stderr
+    assert [*file.parent.iterdir()] == [file]
+
+
+def test_a_file_that_cannot_be_opened(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `.env` that this user may not read is one message."""
+    Path(".env").touch()
+    monkeypatch.setattr(Path, "open", Mock(side_effect=PermissionError(13, "Permission denied")))
+    assert "cannot read .env: Permission denied" in whoami()
+
+
+def test_the_key_is_not_echoed_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal, the prompt is on stderr and hides the key."""
+    prompt = Mock(return_value=" cal_x ")
+    monkeypatch.setattr("typer.prompt", prompt)
+    monkeypatch.setattr("sys.stdin", Mock(isatty=lambda: True))
+    assert _read_key() == Secret("cal_x")
+    prompt.assert_called_once_with("API key", hide_input=True, err=True)
 
 
 @pytest.mark.parametrize(
