@@ -32,6 +32,7 @@ ZOD_TEXTS = {"url": "url_validation_error", "phone": "invalid_number", "multiema
 def check_answers(event_type: Wire, attendee: Wire, answers: Wire, guests: list[str]) -> None:
     """Raise the first error that the real server reports for these answers."""
     custom = [field for field in event_type.get("bookingFields", []) if not field.get("isDefault")]
+    # The order is that of the server: the presence of custom answers, then the booker, then the form of each answer.
     _check_given(event_type, custom, attendee, answers)
     _check_booker(event_type, attendee)
     _check_guests(guests)
@@ -70,6 +71,8 @@ def _check_booker(event_type: Wire, attendee: Wire) -> None:
         raise _answer_error("email", "error_required_field")
     if email and not is_email(email):
         raise _answer_error("email", "email_validation_error")
+    # One word for a field with first and last name leaves the last name empty, which is an error (measured on both
+    # self-hosted builds).
     names = split_name(event_type.get("bookingFields", []), attendee["name"]) or {"name": attendee["name"].strip()}
     if not all(names.values()):
         raise _answer_error("name", "error_required_field")

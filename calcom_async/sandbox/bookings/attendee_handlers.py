@@ -106,6 +106,7 @@ def _with_id(attendee: dict[str, Any]) -> dict[str, Any]:
 )
 def update_booking_location(call: Call) -> object:
     """Replace the location. A body without `location` changes nothing."""
+    # The form depends on the type of the location.
     location = location_form(call.body.get("location")).read(call.body).get("location")
     booking = find_booking(call.store, call.path["bookingUid"], "Booking with uid={} not found")
     if not may_manage(call.store, booking, call.caller.user_id):

@@ -27,6 +27,7 @@ def cancel(call: Call, uid: str, body: Wire) -> list[Booking] | Booking:
     if "seatUid" in body:
         return _cancel_seat(call, booking, body)
     _check(call, booking, body)
+    # A 401 without envelope, with or without valid credentials: it does not mean that the key is wrong.
     if is_seated(call.store, booking) and booking.seats and not is_host(booking, call.caller.user_id):
         raise errors.no_envelope(401, "User not a host of this event")
     _cancel_all(call, [booking], body)
@@ -72,6 +73,7 @@ def _cancel_later(call: Call, booking: Booking, body: Wire) -> list[Booking]:
 def _cancel_seat(call: Call, booking: Booking, body: Wire) -> Booking:
     """Remove one attendee. The booking is cancelled with its last seat."""
     uid = body["seatUid"]
+    # Whoever knows the uid of a seat may cancel it.
     seat = next((seat for seat in booking.seats if seat["seat_uid"] == uid), None)
     if seat is None:
         elsewhere = any(
@@ -93,7 +95,11 @@ def _cancel_seat(call: Call, booking: Booking, body: Wire) -> Booking:
 
 
 def request_reschedule(call: Call, booking: Booking, reason: str | None) -> None:
-    """Cancel a booking so that its attendee chooses another time. The hosts alone may do this."""
+    """Cancel a booking so that its attendee chooses another time. The hosts alone may do this.
+
+    The operation is new on the hosted API of September 2026. Only its success was seen; the errors are those of similar
+    operations.
+    """
     if not is_host(booking, call.caller.user_id):
         raise errors.forbidden("You do not have permission to request a reschedule of this booking")
     if booking.status in INACTIVE:
@@ -115,11 +121,14 @@ def _check(call: Call, booking: Booking, body: Wire) -> None:
             "a booking that is not cancelled."
         )
     event_type = call.store.event_types.get(booking.event_type_id or 0) or {}
+    # Hosts are not exempt. A declined booking can be cancelled, an ended one cannot.
     if (event_type.get("disableCancelling") or {}).get("disabled"):
         raise errors.no_envelope(400, "This event type does not allow cancellations")
     if booking.end < call.clock.now():
         raise errors.no_envelope(400, "Cannot cancel a booking that has already ended")
     reason = (body.get("cancellationReason") or "").strip()
+    # Attendees, callers without credentials and holders of other keys need no reason (recorded from a self-hosted
+    # server of 2026-07).
     if not reason and is_host(booking, call.caller.user_id):
         raise errors.no_envelope(400, "Cancellation reason is required")
 
@@ -132,5 +141,6 @@ def _cancel_all(call: Call, bookings: Sequence[Booking], body: Wire) -> None:
         booking.cancellation_reason = reason
         booking.updated_at = call.clock.now()
     if bookings:
+        # The server sends no event for the other occurrences.
         first = bookings[0]
         emit_booking_event(call, "BOOKING_CANCELLED", first, cancelled_payload(call.store, first, reason))

@@ -38,6 +38,7 @@ def list_by_cursor(call: Call, form: Form, scope: BookingScope) -> Data:
 
     The real server orders by a UUID that no response contains; here the uid stands for it.
     """
+    # The specification still lists the sort parameters; its text says that the status alone decides about the order.
     values = form.read({name: value for name, value in call.fields.items() if name in form.fields})
     status, limit, after = values.get("status"), values["limit"], _after(values.get("cursor"))
     sortless = {name: value for name, value in values.items() if not name.startswith("sort")}

@@ -39,6 +39,8 @@ def _check_decision(call: Call, booking: Booking) -> None:
     """Raise an error if the caller may not decide, or if the booking is accepted already."""
     if not may_manage(call.store, booking, call.caller.user_id):
         raise errors.no_details(401, "TRPCError", "User is not authorized to confirm this booking")
+    # Every other status can be accepted: a cancelled booking comes back, also beside another one at its time, and also
+    # if the event type needs no confirmation (recorded from a self-hosted server of 2026-07).
     if booking.status == "accepted":
         raise errors.no_details(400, "TRPCError", "Booking already confirmed")
 
@@ -54,6 +56,7 @@ def mark_absent(call: Call, booking: Booking, body: Wire) -> None:
     if body.get("host") is not None:
         booking.absent_host = body["host"]
     absences = {attendee["email"]: attendee["absent"] for attendee in body.get("attendees") or []}
+    # The build of 2025-12 fails on an address that no attendee has; that of 2026-07 ignores it.
     if call.server.absence_needs_attendee and absences.keys() - {person["email"] for person in booking.attendees}:
         raise errors.no_envelope(500, "Internal server error")
     known = [attendee for attendee in booking.attendees if attendee["email"] in absences]
@@ -73,6 +76,8 @@ def reassign(call: Call, booking: Booking) -> Wire:
     if event_type is None or event_type.get("schedulingType") is None:
         if not call.server.reassigns_single_hosts:
             raise errors.no_details(400, "TRPCError", errors.GENERAL_TRPC_MESSAGE)
+        # The response names the same host, as if the booking had been reassigned (recorded from a self-hosted server of
+        # 2026-07).
         return _set_organizer(call, booking, booking.user_id)
     chosen = None
     if event_type["schedulingType"] == "roundRobin":

@@ -90,6 +90,7 @@ class Selection:
 
 def select(store: Store, rows: list[Booking], query: BookingQuery, now: datetime) -> Selection:
     """Return a page of rows that are already sorted."""
+    # So a page may be empty although `totalItems` counts rows: a client must stop at an empty page too.
     counted = _within(rows, query, [name for name in query.bounds if name not in UNCOUNTED])
     for keep in _filters(query, now):
         counted = list(filter(keep, counted))
@@ -135,6 +136,7 @@ def _filters(query: BookingQuery, now: datetime) -> Iterable[Keep]:
 
 def _attended(name: str, value: str) -> Keep:
     """Return the test for an attendee with this name or address."""
+    # The match is exact, and guests count as attendees.
     return lambda booking: any(attendee[name] == value for attendee in booking.attendees)
 
 
@@ -149,6 +151,7 @@ def _any_status(statuses: tuple[str, ...], now: datetime) -> Keep:
 
 def _upcoming(booking: Booking, now: datetime) -> bool:
     """Return whether a booking counts as upcoming; pending occurrences of a series do not."""
+    # Every status counts to the end of a meeting: one that runs now is upcoming. Pending ones are upcoming as well.
     if booking.end < now:
         return False
     return booking.status == "accepted" if booking.recurring_uid else booking.status not in INACTIVE

@@ -64,6 +64,7 @@ def _check_allowed(call: Call, booking: Booking) -> None:
 
 def check_room(booking: Booking, count: int) -> None:
     """Raise an error above 30 attendees."""
+    # The message speaks of guests, and the server counts all attendees, the booker included.
     present = len(booking.attendees)
     if present + count > MOST_ATTENDEES:
         raise errors.bad_request(
@@ -77,6 +78,7 @@ def remove_person(call: Call, booking: Booking, attendee_id: int) -> Wire:
     attendee = attendee_of(booking, attendee_id)
     if attendee is None:
         raise errors.no_details(404, "TRPCError", "attendee_not_found")
+    # That is the booker; the other attendees are guests, or hosts of a team.
     if attendee is booking.attendees[0]:
         raise errors.no_details(400, "TRPCError", "cannot_remove_primary_attendee")
     booking.attendees.remove(attendee)

@@ -36,6 +36,7 @@ def assign_hosts(
     if not is_team_event_type(event_type):
         return HostAssignment(event_type["ownerId"])
     if event_type["schedulingType"] == "collective":
+        # The first host of a collective event type is always its organizer.
         organizer, *others = host_ids(event_type)
         return HostAssignment(organizer, others)
     return _next_in_turn(call, event_type, start, end, allow_conflicts=allow_conflicts)
@@ -51,6 +52,7 @@ def _next_in_turn(
         chosen = next(iter(_in_turn(call.store, event_type, but=fixed)), None)
     if chosen is None:
         if not fixed:
+            # The server has a name for this case, `round_robin_host_unavailable_for_booking`, and no status for it.
             raise errors.no_envelope(500, "Internal server error")
         return HostAssignment(fixed[0], fixed[1:])
     return HostAssignment(chosen, fixed)

@@ -50,6 +50,7 @@ def get_organization_bookings(call: Call) -> object:
     """List the bookings of an organization's members and teams."""
     organization = guarded_organization(call, "ORG_ADMIN")
     scope = organization_scope(call.store, organization["id"])
+    # Unlike the list of the user, this route answers every version; only one of them pages by cursor.
     if call.version == VERSION:
         return list_by_cursor(call, ORGANIZATION_CURSOR_LIST, scope)
     return list_bookings(call, ORGANIZATION_LIST, scope)
@@ -87,6 +88,7 @@ OLD_LIST = Form(
 @ROUTES.add("GET", "/v2/bookings", version=OLD, auth="guarded")
 def get_old_bookings(call: Call) -> object:
     """List ten upcoming bookings. This version ignores status, take and skip."""
+    # A client that forgets `cal-api-version` ends here: a 200 with ten rows in another shape.
     values = OLD_LIST.read({name: value for name, value in call.fields.items() if name in OLD_LIST.fields})
     filters = call.fields.get("filters")
     status = filters.get("status") if isinstance(filters, dict) else None

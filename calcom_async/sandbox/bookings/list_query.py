@@ -101,6 +101,7 @@ def list_bookings(call: Call, form: Form, reach: BookingScope) -> Page:
     """Return the requested page of the bookings within a scope."""
     values = form.read({name: value for name, value in call.fields.items() if name in form.fields})
     query = read_query(call.store, values)
+    # Giving a sort order switches off the default one of the status.
     rows = ordered(call.store, reach, query.order)
     selection = select(call.store, rows, query, call.clock.now())
     items = [booking_view(call.store, booking) for booking in selection.rows]
@@ -139,6 +140,7 @@ def _event_types(store: Store, values: Mapping[str, Any]) -> frozenset[int]:
     """Return the event type ids. The list wins over the single id, and one existing id is enough."""
     single = values.get("eventTypeId")
     wanted = frozenset(values.get("eventTypeIds") or ([single] if single else []))
+    # An event type of somebody else exists, and so gives an empty list instead of this error.
     if wanted and wanted.isdisjoint(store.event_types):
         raise errors.no_details(400, "TRPCError", "The requested event-types do not exist.")
     return wanted
@@ -148,6 +150,7 @@ def _teams(store: Store, values: Mapping[str, Any]) -> frozenset[int]:
     """Return the team ids; unknown ids do not filter."""
     single = values.get("teamId")
     wanted = frozenset(values.get("teamsIds") or ([single] if single else []))
+    # Recorded from a self-hosted server of 2026-07, which has no teams: the full list comes back.
     return frozenset() if wanted.isdisjoint(store.teams) else wanted
 
 

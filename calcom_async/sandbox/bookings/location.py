@@ -67,6 +67,7 @@ def _offered_place(location: Wire) -> str:
 
 def _from_text(text: str) -> ResolvedLocation:
     """Return the location for a text: a link, a phone number or another place."""
+    # Text is not compared with the locations of the event type; older clients send it.
     kind = "link" if is_url(text) and "://" in text else "phone" if is_phone(text) else "somewhereElse"
     return ResolvedLocation(text, {"value": kind, "optionValue": text})
 
@@ -95,6 +96,7 @@ def _from_attendee(wanted: Wire) -> ResolvedLocation:
 
 def _check_offered(event_type: Wire, wanted: Wire) -> None:
     """Raise a 400 if the event type does not offer this type of location."""
+    # An event type without locations offers Cal Video, which every account has.
     offered = event_type.get("locations") or [{"type": "integration", "integration": "cal-video"}]
     if wanted["type"] not in [location["type"] for location in offered]:
         raise bad_request(

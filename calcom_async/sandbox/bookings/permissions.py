@@ -23,6 +23,7 @@ class BookingScope:
         """Return whether the scope contains the booking."""
         if booking.user_id in self.users or (booking.team_id is not None and booking.team_id in self.teams):
             return True
+        # Hosts beside the organizer are attendees for the server. They see the booking as hosts.
         if len(booking.host_ids) > 1 and not self.users.isdisjoint(booking.host_ids):
             return True
         return self.email is not None and any(attendee["email"] == self.email for attendee in booking.attendees)
@@ -58,6 +59,7 @@ def organization_scope(store: Store, organization_id: int) -> BookingScope:
 
 def may_manage(store: Store, booking: Booking, user_id: int | None) -> bool:
     """Return whether the user hosts the booking or manages a host's team; attending is not enough."""
+    # A key may outlive its user.
     if user_id is None or user_id not in store.users:
         return False
     teams = led_teams(store, user_id)

@@ -67,6 +67,7 @@ def _booking(call: Call, scope: BookingScope, uid: str) -> Booking:
     """Return a booking of the organization."""
     booking = call.store.bookings.get(uid)
     if booking is None or not booking.attendees or not scope.covers(booking):
+        # Seen on the hosted API in September 2026: the details repeat the text.
         raise errors.string_details(404, "NotFoundException", "Booking not found")
     return booking
 
@@ -85,6 +86,7 @@ def _cancel_upcoming(call: Call, scope: BookingScope, address: str) -> list[Book
         for booking in call.store.bookings.values()
         if booking.start >= now and booking.status not in INACTIVE and scope.covers(booking) and _by(booking, address)
     ]
+    # No webhook is sent: the specification of the hosted API says that the bookings are cancelled silently.
     for booking in upcoming:
         booking.status, booking.updated_at = "cancelled", now
     return upcoming

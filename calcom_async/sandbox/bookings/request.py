@@ -68,6 +68,7 @@ def parse_request(call: Call, body: Wire) -> BookingRequest:
         end=start + timedelta(minutes=length),
         attendee=body["attendee"],
         place=resolve_location(event_type, body.get("location") or body.get("meetingUrl")),
+        # The booker is an attendee already.
         guests=[guest for guest in guests if guest != body["attendee"].get("email")],
         answers={slug: "" if value is None else value for slug, value in given.items()},
         metadata=_metadata(body.get("metadata") or {}),
@@ -97,6 +98,7 @@ def _check_email_code(event_type: Wire, code: str | None) -> None:
 
 def find_event_type(store: Store, body: Wire) -> Wire:
     """Return the event type that a body names by id, by slug and user, or by slug and team."""
+    # An id wins; a slug and a user name beside it are not even looked at.
     if body.get("eventTypeId") is not None:
         event_type = store.event_types.get(body["eventTypeId"])
         if event_type is None:
@@ -220,6 +222,8 @@ def _count(event_type: Wire, wanted: int | None) -> int:
 
 def _metadata(metadata: Wire) -> Wire:
     """Return the metadata. Raises a zod error for values that are not text, although the validation accepts them."""
+    # The first validation accepts numbers and booleans, as the specification says. The second one, of the booking core,
+    # does not.
     kinds = {bool: "boolean", int: "number", float: "number", list: "array", dict: "object", type(None): "null"}
     wrong = [
         (f"metadata.{key}", f"Expected string, received {kinds[type(value)]}")

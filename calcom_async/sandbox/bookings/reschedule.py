@@ -61,6 +61,7 @@ def _check_live(booking: Booking) -> None:
 def _check_whole_booking(call: Call, booking: Booking) -> None:
     """Allow only admins of an organization to move a seated booking with all attendees, except their own."""
     user_id = call.caller.user_id
+    # Recorded from a self-hosted server of 2026-07: without credentials the server fails on its own check.
     if user_id is None:
         raise errors.no_envelope(500, "Internal server error")
     if is_host(booking, user_id) or led_teams(call.store, user_id).isdisjoint(call.store.organizations):
@@ -75,6 +76,8 @@ def _check_whole_booking(call: Call, booking: Booking) -> None:
 def _check_notice(call: Call, booking: Booking) -> None:
     """Raise an error within `minutesBefore` of the start, except for hosts. The API ignores `disabled`."""
     event_type = call.store.event_types.get(booking.event_type_id or 0) or {}
+    # Only the web app enforces `disabled`: through the API the booking moves (recorded from a self-hosted server of
+    # 2026-07).
     minutes = (event_type.get("disableRescheduling") or {}).get("minutesBefore")
     if minutes and not is_host(booking, call.caller.user_id):
         left = booking.start - call.clock.now()
@@ -131,6 +134,7 @@ def _host_at(call: Call, old: Booking, start: datetime, end: datetime, *, choice
     store, event_type = call.store, call.store.event_types.get(old.event_type_id or 0) or {}
     if event_type.get("schedulingType") != "roundRobin":
         return old.user_id
+    # A free host stays, also if the booker may choose and asked for another.
     if host_is_free(store, call.clock, event_type, old.user_id, start, end, ignore_uid=old.uid):
         return old.user_id
     chosen = choice is not None and allows_host_choice(event_type)
@@ -175,6 +179,7 @@ def _answers(old: Booking, body: Wire) -> Wire:
     reason = body.get("reschedulingReason")
     if reason:
         return old.responses | {"rescheduledReason": reason}
+    # Measured on both self-hosted builds; a body without either field keeps the old reason.
     drops = "rescheduledBy" in body
     return {name: answer for name, answer in old.responses.items() if not (drops and name == "rescheduledReason")}
 
@@ -193,6 +198,7 @@ def _status_after(call: Call, old: Booking, start: datetime, body: Wire) -> str:
 
 def _carried(store: Store, old: Booking) -> list[Wire]:
     """Return the attendees of the old booking; guests lose their names and get the first attendee's time zone."""
+    # The server stores guests as bare addresses and builds their rows anew.
     zone = old.attendees[0]["timeZone"] if old.attendees else "UTC"
     return [
         new_attendee(store, attendee | ({"name": "", "timeZone": zone} if attendee["email"] in old.guests else {}))
@@ -218,6 +224,7 @@ def move_seat(call: Call, body: Wire) -> tuple[Booking, str]:
     attendee = attendee_of(old, seat["attendee_id"])
     assert attendee is not None, "a seat has its attendee"
     event_type = call.store.event_types[old.event_type_id or 0]
+    # The seats of one start are one booking. Whoever moves joins it, or begins it.
     target = seated_at(call.store, event_type, start)
     if target is not None and target is not old:
         check_seat(target, event_type, attendee["email"])

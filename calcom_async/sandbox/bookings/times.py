@@ -41,6 +41,8 @@ def find_zone(name: object) -> ZoneInfo | None:
 
 def occurrences(start: datetime, recurrence: dict[str, Any], count: int, zone: ZoneInfo) -> list[datetime]:
     """Return the starts of a series in UTC, all at the same time of day in `zone`."""
+    # A weekly meeting at 10:00 in Lisbon stays at 10:00 when the clocks change, and so moves by an hour in UTC
+    # (recorded from a self-hosted server of 2026-07).
     local = start.astimezone(zone).replace(tzinfo=None)
     steps = _steps(local, recurrence["frequency"], max(1, recurrence["interval"]))
     return [next(steps).replace(tzinfo=zone).astimezone(UTC) for _ in range(count)]

@@ -60,6 +60,7 @@ def series_view(store: Store, bookings: list[Booking], *, attendees_shown: bool 
 def _plain(store: Store, booking: Booking) -> Wire:
     """Return a booking without seats."""
     row = _common(store, booking)
+    # Present on every booking without seats, cancelled or not.
     row["cancelledByEmail"] = booking.cancelled_by or ""
     row["metadata"] = booking.metadata
     row["attendees"] = [attendee_view(attendee) for attendee in booking.attendees]
@@ -72,6 +73,7 @@ def _plain(store: Store, booking: Booking) -> Wire:
 def _seated(store: Store, booking: Booking, *, attendees_shown: bool) -> Wire:
     """Return a booking with seats, which has no `metadata` and no responses of its own."""
     row = _common(store, booking)
+    # The answers, guests and metadata belong to the seats, one set per attendee.
     row["attendees"] = [_seat_view(booking, seat) for seat in booking.seats] if attendees_shown else []
     return row
 
@@ -104,6 +106,7 @@ def _common(store: Store, booking: Booking) -> Wire:
     if booking.recurring_uid:
         row["recurringBookingUid"] = booking.recurring_uid
     else:
+        # An occurrence of a series lacks the field (recorded from a self-hosted server of 2026-07).
         row["rescheduledByEmail"] = booking.rescheduled_by
     if booking.from_uid or booking.to_uid or booking.rescheduling_reason:
         row |= _chain(booking)
@@ -164,6 +167,7 @@ def responses_view(booking: Booking) -> Wire:
 def seat_only_view(store: Store, booking: Booking, seat_uid: str, *, everybody: bool) -> Wire:
     """Return a seated booking found by a seat uid: hosts have no time zone, and other seats are hidden by default."""
     row = _seated(store, booking, attendees_shown=True)
+    # This operation alone leaves the time zone out (recorded from a self-hosted server of 2026-07).
     for host in row["hosts"]:
         host.pop("timeZone")
     if not everybody:

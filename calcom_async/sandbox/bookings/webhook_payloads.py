@@ -69,7 +69,9 @@ def rescheduled_payload(store: Store, booking: Booking, old: Booking, *, seat_ui
         moved["rescheduleId"] = old.id
         moved |= {"rescheduleStartTime": iso_seconds(old.start), "rescheduleEndTime": iso_seconds(old.end)}
     by = {"rescheduledBy": booking.rescheduled_by} if booking.rescheduled_by else {}
+    # The field names mislead: `rescheduleUid`, `rescheduleId` and the times are those of the booking before the move.
     payload = created_payload(store, booking, seat_uid=seat_uid) | moved | by
+    # Absent from the recorded deliveries of a moved booking, though the calendar event keeps its uid.
     del payload["iCalUID"]
     return payload
 
@@ -80,6 +82,7 @@ def cancelled_payload(store: Store, booking: Booking, reason: str | None, *, sea
     A removed seat is CANCELLED too, without id.
     """
     payload = _event(store, booking, seat_uid) | {
+        # Other payloads end in Z. A receiver has to parse both forms.
         "startTime": booking.start.isoformat(timespec="seconds"),
         "endTime": booking.end.isoformat(timespec="seconds"),
         "destinationCalendar": [],
@@ -136,6 +139,7 @@ def _event(store: Store, booking: Booking, seat_uid: str | None) -> Payload:
     team = store.teams.get(booking.team_id or 0)
     if team:
         payload["team"] = {"id": team["id"], "name": team["name"], "members": []}
+    # Recorded from a self-hosted server of 2025-12; servers without organizations send no such field.
     if (organization_id := store.users.get(booking.user_id, {}).get("organization_id")) is not None:
         payload["organizationId"] = organization_id
     if rule := event_type.get("recurrence"):

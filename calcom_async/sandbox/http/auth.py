@@ -88,6 +88,7 @@ def authenticate(
 
 def _identify(store: Store, sent: Credentials, now: datetime) -> Caller:
     """Return the caller. The first kind of credentials that is present decides, even if it is invalid."""
+    # Client credentials win over a bearer token. A lone client id beside a bearer token is ignored.
     if sent.client_id and sent.secret:
         return _client(store, sent.client_id, sent.secret)
     if sent.key:
@@ -122,12 +123,15 @@ def _client(store: Store, client_id: str, secret: str) -> Caller:
 
 def _token(store: Store, token: str, origin: str | None, now: datetime) -> Caller:
     """Return the caller of an access token. Only managed users' tokens get a 498 after they expire."""
+    # Third-party tokens that expired look like unknown ones. Only the tokens of platform users have a status of their
+    # own.
     known = store.access_tokens.get(token)
     managed = known is not None and known["kind"] == "managed"
     if known is None or (known["expires"] <= now and not managed):
         raise unauthorized("Invalid Access Token.")
     if known["expires"] <= now:
         raise string_details(498, "TokenExpiredException", "ACCESS_TOKEN_IS_EXPIRED")
+    # A token that a server sends has no Origin header, and works from anywhere.
     if managed and origin:
         _check_origin(store, known["client_id"], origin)
     return Caller("token", known["user_id"], client_id=known["client_id"])

@@ -33,6 +33,7 @@ class BodyError(ValueError):
 
 def parse_body(raw: bytes, content_type: str) -> dict[str, Any]:
     """Return the JSON object of a body; empty for no body, another content type or an array."""
+    # Text and forms count as an empty body, so the response is the 400 that lists every required field.
     if not raw or not content_type.endswith(("/json", "+json")):
         return {}
     try:

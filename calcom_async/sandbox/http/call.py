@@ -90,6 +90,7 @@ class Call:
         text = self.path[name]
         if re.fullmatch(r"-?\d+", text) is None and checked:
             raise bad_request("Validation failed (numeric string is expected)")
+        # The server reads `1.5` as 1, as parseInt does. Ids beyond 32 bits do not fit the column.
         number = re.match(r"\s*-?\d+", text)
         if number is None or not -(2**31) <= int(number[0]) < 2**31:
             raise database(500)

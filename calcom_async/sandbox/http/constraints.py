@@ -177,6 +177,7 @@ def canonical_zone(name: str) -> str | None:
     if _NO_ZONE.match(name):
         return None
     try:
+        # The name may come from a stranger, and `ZoneInfo` reads files.
         known = ZoneInfo(name).key if re.fullmatch(r"[\w+\-/]+", name) else ""
     except (ValueError, OSError, LookupError):
         known = ""

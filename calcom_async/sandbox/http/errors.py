@@ -62,6 +62,8 @@ class HttpError(Exception):
 
     def body(self, path: str, now: datetime) -> dict[str, Any]:
         """Return the JSON body; `path` is the request's path with its query string."""
+        # Errors that the framework does not know end in its base filter, which sends no envelope: those of the booking
+        # core, and everything unplanned.
         if self.code is None:
             return {"statusCode": self.status, "message": self.message}
         error: dict[str, Any] = {"code": self.code, "message": self.message}

@@ -115,6 +115,7 @@ class Form:
 
     def read(self, data: Any) -> dict[str, Any]:
         """Return the known fields, converted. Raises the 400 of the global pipe."""
+        # Most endpoints drop unknown fields without a word. A misspelled optional field has no effect there.
         target = self.transform(data if isinstance(data, dict) else {}, keep_unknown=False)
         problems = self.problems(target, strict=False)
         if problems:
@@ -123,6 +124,7 @@ class Form:
 
     def read_strict(self, data: Any) -> dict[str, Any]:
         """Return the fields like `read`, but reject unknown ones. Raises the 400 of the strict pipe."""
+        # Only slots, the creation, move and cancellation of bookings, and the OAuth2 token do this.
         target = self.transform(data if isinstance(data, dict) else {}, keep_unknown=True)
         problems = self.problems(target, strict=True)
         if problems:
@@ -212,6 +214,7 @@ def _optional(field: Field) -> Field:
 
 def to_int(value: Any) -> Any:
     """Convert like JavaScript's parseInt: leading digits count, fractions are cut, else NaN (sent as null)."""
+    # `take=1.5` is 1, and a text is not a number and so a 400.
     digits = re.match(r"\s*[+-]?\d+", str(value))
     return int(digits[0]) if digits else math.nan
 

@@ -31,6 +31,7 @@ def read_query(call: Call, form: Form = PAGING) -> dict[str, Any]:
 
 def page(rows: Sequence[T], query: dict[str, Any]) -> Sequence[T]:
     """Return the rows of the requested page."""
+    # Without a pagination object, only a page shorter than `take` tells that the list has ended.
     return rows[query["skip"] : query["skip"] + query["take"]]
 
 

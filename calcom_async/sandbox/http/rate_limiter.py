@@ -34,7 +34,10 @@ class LimitResult:
     blocked: bool
 
     def headers(self) -> dict[str, str]:
-        """Return the three headers of this limit; Reset is in whole seconds from now."""
+        """Return the three headers of this limit; Reset is in whole seconds from now, not a time.
+
+        There is no header without the name of a limit, and no `Retry-After`.
+        """
         name = self.limit.name[:1].upper() + self.limit.name[1:]
         return {
             f"X-RateLimit-Limit-{name}": str(self.limit.limit),
@@ -62,11 +65,14 @@ class RateLimiter:
     def _count(self, tracker: str, limit: Limit, now: float) -> LimitResult:
         """Count a request against one limit. A block outlasts the window, and is not extended while it lasts."""
         count = self._counts.setdefault((tracker, limit.name), _Count())
+        # The window goes on during a block. If it begins anew there and the caller keeps sending, the first request
+        # after the block may start the next one (recorded from a self-hosted server of 2026-07).
         if now >= count.window_ends:
             count.hits, count.window_ends = 0, now + limit.window
         count.hits += 1
         if now >= count.block_ends and count.hits > limit.limit:
             count.block_ends = now + limit.block
+        # Reset counts to the end of the block then, and Remaining stays 0.
         if now < count.block_ends:
             return LimitResult(limit, 0, ceil(count.block_ends - now), blocked=True)
         return LimitResult(limit, limit.limit - count.hits, ceil(count.window_ends - now), blocked=False)

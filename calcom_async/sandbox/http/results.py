@@ -27,6 +27,8 @@ class Page:
 
 def pagination(*, total: int, take: int, skip: int) -> dict[str, Any]:
     """Return the pagination object, which follows from the total and the query alone."""
+    # Computed from the total, which ignores filters on creation and update. So `hasNextPage` may be true on an empty
+    # page, and `returnedItems` may differ from the rows.
     start = min(skip, total)
     pages = ceil(total / take)
     return {

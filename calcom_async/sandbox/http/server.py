@@ -84,9 +84,13 @@ class Server:
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Return the response to a request: the whole server without a socket."""
+        # Meetings that begin, and other planned work, happen between requests, so a frozen clock shows them at the next
+        # one.
         self._context.store.schedule.run_due(self._context.clock.now())
         if request.method == "OPTIONS":
             return HttpResponse(204, headers=dict(PREFLIGHT_HEADERS))
+        # Too large a body, JSON that cannot be parsed and an unknown route are not counted by the rate limiter; every
+        # response after that is, a 304 and a 404 of a handler included.
         if request.raw is None:
             return self._error(no_envelope(413, "request entity too large"), request)
         if request.fault:
@@ -103,6 +107,7 @@ class Server:
         """Find the route, check the rate limit and the credentials, and call the handler."""
         version = self._context.server.version(request.headers.get("cal-api-version"))
         match = self._routes.find(request.method, request.path, version)
+        # A wrong method is a 404 as well, and so is a route that exists only in another version: there is no fallback.
         if match is None:
             return self._error(not_found(f"Cannot {request.method} {request.url}"), request)
         route, path = match
@@ -130,6 +135,7 @@ class Server:
         """Count the request against the limit of the endpoint, of the key, or the default one."""
         settings = self._context.settings
         if route.limit is not None:
+            # The limit of an endpoint replaces the default one: that is neither counted nor shown on this route.
             limits = [Limit(*route.limit, settings.window, settings.block)]
         else:
             default = Limit("default", settings.rate_limit, settings.window, settings.block)
@@ -233,6 +239,7 @@ def _conditional(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     tag = response.headers.setdefault("ETag", etag(response.body))
     known = [part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")]
     fresh = "*" in known or tag.removeprefix("W/") in known
+    # Express ignores `If-None-Match` on errors.
     if fresh and request.method in {"GET", "HEAD"} and 200 <= response.status < 300:
         return HttpResponse(304, headers=response.headers)
     return response

@@ -138,6 +138,7 @@ class ServerKind:
         route = f"{method} {path}"
         if self._lacks(route):
             return False
+        # A handler may answer several versions; it stays while the server knows one of them.
         in_versions = [f"{route}@{version}" for version in versions]
         return not in_versions or not all(map(self._lacks, in_versions))
 
@@ -154,6 +155,7 @@ class ServerKind:
         if not isinstance(value, Mapping):
             return value
         hidden = self.unknown_fields
+        # `lengthInMinutes` marks an event type; other objects keep their `bookingUrl`.
         if not self.event_types_have_url and "lengthInMinutes" in value:
             hidden |= {"bookingUrl"}
         return {name: self.known(item) for name, item in value.items() if name not in hidden}

@@ -49,11 +49,13 @@ def free_slots(
     user_ids = _hosts(event_type, hosts)
     if not user_ids:
         return {}
+    # Only when it looks for a new time does the server load bookings from outside the range.
     margin = (duration or 0) * MINUTE if reschedule_uid else 0
     query = Query(
         milliseconds(start), milliseconds(end), milliseconds(clock.now()), zone_named(zone), duration or None, margin
     )
     event = event_settings(store, event_type)
+    # A rolling window is computed from a month before the range.
     reach = timedelta(days=33 if event.window.rolling else 1)
     bookings = bookings_between(store, start - reach, end + reach)
     built = [host_of(store, event_type, host_id, bookings, reschedule_uid) for host_id in user_ids]
@@ -102,6 +104,7 @@ def check_bookable(
         raise errors.bad_request("Attempting to book a meeting in the past.")
     if not overrides.out_of_bounds:
         _check_in_time(store, clock, event_type, start, zone)
+    # The host is busy with this very booking. Whether a seat is left is checked later, with another error.
     if seat_count(event_type) and _accepted_at(store, event_type, start):
         return
     if not overrides.limits:
@@ -114,6 +117,7 @@ def check_bookable(
     }
     if _enough_hosts(event_type, free):
         return
+    # A team's booking that is rescheduled gets the text for one host.
     of_team = is_team_event_type(event_type) and ignore_uid is None
     raise errors.bad_request(
         f"{'One of the hosts' if of_team else 'User'} either already has booking at this time or is not available"
@@ -130,7 +134,12 @@ def host_is_free(  # noqa: PLR0917 - who, what and when, as check_bookable
     *,
     ignore_uid: str | None = None,
 ) -> bool:
-    """Return whether a host works then and is free, buffers included; the start need not be on the slot grid."""
+    """Return whether a host works then and is free, buffers included.
+
+    The start need not be on the slot grid: the server books 10:07 if the host is free. Reservations do not count, not
+    even those of others.
+    """
+    # Unlike the list of slots, this check considers the buffers of bookings outside the wanted time.
     margin = timedelta(milliseconds=LONGEST_BUFFER)
     bookings = bookings_between(store, start - margin, end + margin)
     host = host_of(store, event_type, host_id, bookings, ignore_uid)
@@ -141,7 +150,10 @@ def host_is_free(  # noqa: PLR0917 - who, what and when, as check_bookable
 def limit_reached(
     store: Store, event_type: Wire, start: datetime, end: datetime, *, ignore_uid: str | None = None
 ) -> None:
-    """Raise an error if the limit of a day, week, month or year is used up: a 401 without envelope."""
+    """Raise an error if the limit of a day, week, month or year is used up: a 401 without envelope.
+
+    The status says nothing about credentials, and hosts are not exempt (recorded from a self-hosted server of 2026-07).
+    """
     limits = limits_of(event_type)
     host = limit_zone(store, event_type)
     for unit in UNITS if limits else ():
@@ -161,6 +173,7 @@ def _check_in_time(store: Store, clock: Clock, event_type: Wire, start: datetime
     host = next((schedule_of(store, event_type, host_id).zone for host_id in host_ids(event_type)), zone("UTC"))
     now, wanted = milliseconds(clock.now()), milliseconds(start)
     first, last = event.window.bounds(now, host, zone_named(zone_name) or zone("UTC"), None)
+    # One message for both cases: nothing in the response tells which of the two limits rejected the start.
     too_soon = wanted < now + event.notice * MINUTE or (first is not None and wanted < first)
     if too_soon or (last is not None and wanted > last):
         raise errors.bad_request(

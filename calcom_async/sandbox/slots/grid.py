@@ -128,6 +128,7 @@ def available_slots(
     """Return the starts of all slots by local date, in ascending order."""
     span = _span(query, event)
     free = free_ranges(query, event, hosts, span)
+    # The server accepts any length, also one that the event type does not offer.
     length = (query.duration or event.length) * MINUTE
     starts = [start for start in _slot_grid(query, event, free) if not _hidden(start, length, reserved)]
     days = _by_day(starts, query.booker, first_only=event.first_only)
@@ -144,6 +145,7 @@ def is_free(query: Query, event: EventSettings, host: Host) -> bool:
 def _span(query: Query, event: EventSettings) -> QueryRange:
     """Return the range to compute: from the query's start or notice; rolling windows begin a month before."""
     start = query.start
+    # A rolling window counts days that have slots, so the server also needs the days before the requested ones.
     yesterday = start_of_day(query.now - DAY)
     if event.window.rolling and start >= yesterday:
         start = month_before(start)
@@ -160,13 +162,17 @@ def free_ranges(query: Query, event: EventSettings, hosts: Sequence[Host], span:
     """Return the free ranges of all hosts together."""
     shared = [booking for host in hosts for booking in host.counted]
     ranges = [_free(query, event, host, shared, span) for host in hosts]
+    # Ranges that only touch stay apart, because each free range starts its own grid.
     if event.scheduling is None and len(hosts) == 1:
         return without_contained(merge(ranges[0]))
     return _together(hosts, ranges)
 
 
 def _together(hosts: Sequence[Host], ranges: Sequence[list[Range]]) -> list[Range]:
-    """Intersect the fixed hosts, and unite the others."""
+    """Intersect the fixed hosts, and unite the others.
+
+    A collective event type has only fixed hosts. A round robin has fixed ones if they are mandatory.
+    """
     fixed = merge(intersect([own for host, own in zip(hosts, ranges, strict=True) if host.fixed]))
     others = [own for host, own in zip(hosts, ranges, strict=True) if not host.fixed]
     sides = [fixed] if fixed else []
@@ -179,6 +185,7 @@ def _free(
     query: Query, event: EventSettings, host: Host, shared: Sequence[CountedBooking], span: QueryRange
 ) -> list[Range]:
     """Return the free ranges of one host."""
+    # Only bookings and calendar entries have buffers. Working hours, absences and reservations do not.
     busy = [*_booked(query, event, host, span), *_calendar(event, host), *host.away]
     if event.limits:
         use = LimitUsage(host.counted, shared, query.duration or event.length)
@@ -187,12 +194,17 @@ def _free(
 
 
 def _booked(query: Query, event: EventSettings, host: Host, span: QueryRange) -> Iterator[tuple[int, int]]:
-    """Return the ranges of bookings with the buffers of both event types; bookings outside are not considered."""
+    """Return the ranges of bookings with the buffers of both event types; bookings outside are not considered.
+
+    The server loads bookings by the requested range, so a buffer that reaches into it from outside has no effect.
+    """
     for booking in host.bookings:
         if booking.start > span.end + query.margin or booking.end < span.start - query.margin:
             continue
+        # Two event types meet at each edge: the buffer after the earlier meeting and the one before the later meeting.
         before = (booking.before + event.after) * MINUTE
         after = (booking.after + event.before) * MINUTE
+        # The time itself stays open: the remaining seats can be booked.
         if booking.open_seat:
             yield booking.start - before, booking.start
             yield booking.end, booking.end + after
@@ -219,12 +231,15 @@ def _slot_grid(query: Query, event: EventSettings, free: Iterable[Range]) -> lis
     length = max(1, query.duration or event.length) * MINUTE
     offset = max(1, event.offset_start) if event.offset_start else 0
     frequency = max(1, event.interval or query.duration or event.length)
+    # The server adds the offset to every step, not only to the first start: 30 minutes with an offset of 10 begin at
+    # 09:10, 09:50 and 10:30 (recorded from a self-hosted server of 2026-07).
     step = (frequency + offset) * MINUTE
     soonest = query.now + event.notice * MINUTE
     starts: list[int] = []
     for free_range in sorted(free):
         start = _first_start(free_range, soonest, frequency, query.booker, optimized=event.optimized) + offset * MINUTE
         start = _after_earlier(start, free_range, starts, step)
+        # The server allows one second, so that a range that ends at 23:59:59 has room for a slot until midnight.
         while start + length - SECOND <= free_range.end:
             _keep(starts, start)
             start += step
@@ -241,6 +256,8 @@ def _keep(starts: list[int], start: int) -> None:
 def _first_start(free_range: Range, soonest: int, frequency: int, booker: Zone, *, optimized: bool) -> int:
     """Return the start of a range, or the end of the notice, rounded up on the attendee's clock."""
     start = max(free_range.start, soonest)
+    # Rounding happens on the clock of the requested time zone. A zone with a half hour in its offset gets other
+    # instants than UTC for the same hours.
     start -= start % MINUTE
     interval = next((each for each in _INTERVALS if frequency % each == 0), 1)
     minute = booker.wall(start) % HOUR // MINUTE
@@ -272,6 +289,7 @@ def _after_earlier(start: int, free_range: Range, starts: list[int], step: int) 
 
 def _hidden(start: int, length: int, reserved: Reserved) -> bool:
     """Return whether a reservation hides a slot."""
+    # A reserved seat counts as a taken seat; the slot stays in the list, even when it is full.
     if start in reserved.seated:
         return False
     return any(busy_start < start + length and busy_end > start for busy_start, busy_end in reserved.busy)
@@ -282,6 +300,7 @@ def _by_day(starts: Iterable[int], booker: Zone, *, first_only: bool) -> dict[st
     days: dict[str, list[int]] = {}
     for start in starts:
         day = days.setdefault(day_label(booker.wall(start)), [])
+        # The day is that of the attendee, not of the host.
         if not (first_only and day):
             day.append(start)
     return days

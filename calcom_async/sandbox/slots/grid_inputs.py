@@ -55,6 +55,7 @@ def limit_zone(store: Store, event_type: Wire) -> Zone:
     """Return the time zone of limits: of the event type's schedule, or of its first host's profile."""
     record = store.schedules.get(event_type.get("scheduleId") or 0)
     user_ids = host_ids(event_type) if event_type["id"] else []
+    # The profile decides, not the default schedule, although that one decides about working hours.
     name = record["time_zone"] if record else store.users[user_ids[0]]["time_zone"] if user_ids else None
     return zone_named(name) or zone("UTC")
 
@@ -116,6 +117,7 @@ def _periods_at_limit(
     yield from _full_periods(store, host_id, own_limits(store, host_id), store.event_types, moving_uid)
     team = store.teams.get(event_type.get("teamId") or 0)
     if team is not None and is_round_robin_host(event_type, host_id):
+        # The limits of a team count the host's bookings of all its event types together.
         of_team = {other["id"] for other in store.event_types.values() if other.get("teamId") == team["id"]}
         yield from _full_periods(store, host_id, effective_limits(store, team, host_id), of_team, moving_uid)
 
@@ -141,6 +143,8 @@ def _full_periods(
 def _blocks_host(event_type: Wire, booking: Booking, host_id: int, email: str) -> bool:
     """Return whether a booking blocks the host, who may own it, co-host it or attend it."""
     if booking.status == "pending":
+        # A pending booking blocks only its own event type, and only if the policy says so. The host's other event types
+        # can still be booked then.
         policy = event_type.get("confirmationPolicy") or {}
         if booking.event_type_id != event_type["id"] or not policy.get("blockUnconfirmedBookingsInBooker"):
             return False
@@ -148,6 +152,7 @@ def _blocks_host(event_type: Wire, booking: Booking, host_id: int, email: str) -
         return False
     if booking.user_id == host_id or host_id in booking.host_ids:
         return True
+    # Somebody who attends a meeting under the address of their account is busy too.
     return any(attendee["email"] == email for attendee in booking.attendees)
 
 
@@ -172,6 +177,7 @@ def schedule_of(store: Store, event_type: Wire, host_id: int) -> Schedule:
     schedule_id = event_type.get("scheduleId") or user.get("default_schedule_id")
     record = store.schedules.get(schedule_id or 0)
     if record is None:
+        # Without any schedule the server assumes the hours that a new schedule has.
         return read_schedule(user["time_zone"], WORKING_WEEK, [])
     return read_schedule(record["time_zone"], record["availability"], record["overrides"])
 

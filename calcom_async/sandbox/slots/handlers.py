@@ -85,6 +85,7 @@ class _Target:
 def get_slots(call: Call) -> object:
     """Return available slots by local date. The given parameters decide how the event type is identified."""
     fields = _legacy_names(call.fields) if call.settings.legacy_formats else call.fields
+    # Unlike nearly all other operations, this one rejects unknown parameters with a 400.
     query = _form(fields).read_strict(fields)
     target = _target(call.store, query)
     days = free_slots(
@@ -112,6 +113,8 @@ def _legacy_names(fields: Wire) -> Wire:
 
 def _form(fields: Mapping[str, Any]) -> Form:
     """Return the form for the way in which a query identifies the event type."""
+    # The server chooses by presence, in this order. What belongs to another way is an unknown field then: an id with a
+    # slug beside it is a 400, and a slug alone is judged as a query by `usernames`.
     if fields.get("eventTypeId"):
         return _BY_ID
     if fields.get("eventTypeSlug") and fields.get("username"):
@@ -182,6 +185,7 @@ def _dynamic(query: Wire) -> Wire:
     return {
         "id": 0,
         "lengthInMinutes": query.get("duration") or 30,
+        # The settings of the users' own event types have no effect on this one.
         "minimumBookingNotice": 120,
         "schedulingType": "collective",
     }
@@ -202,6 +206,7 @@ def parse_time(text: str, name: str) -> datetime:
 def _end(text: str) -> datetime:
     """Parse the end; midnight means the end of that day."""
     end = parse_time(text, "end")
+    # So a bare date includes its day, and an `end` of exactly midnight gains one.
     if (end.hour, end.minute, end.second) == (0, 0, 0):
         return end.replace(hour=23, minute=59, second=59)
     return end
@@ -212,6 +217,8 @@ class _SlotFormat:
 
     def __init__(self, zone: str | None, *, ranges: bool) -> None:
         self._zone = (
+            # With `UTC` the times end in `Z` like without a time zone; any other zone without an offset ends in
+            # `+00:00`.
             None if zone is None or zone.lower() in {"utc", "gmt"} else zone_named(canonical_zone(zone) or "UTC")
         )
         self._ranges = ranges
@@ -224,6 +231,7 @@ class _SlotFormat:
         if slot.seats_total is not None:
             shown |= {
                 "seatsBooked": slot.seats_booked,
+                # Full slots stay in the list with 0 left, also if the event type hides the number of free seats.
                 "seatsRemaining": slot.seats_total - slot.seats_booked,
                 "seatsTotal": slot.seats_total,
             }

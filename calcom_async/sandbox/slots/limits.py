@@ -38,6 +38,7 @@ def floor_unit(wall: int, unit: Unit) -> int:
     if unit == "day":
         return day
     if unit == "week":
+        # January 1, 1970 was a Thursday. The week begins on Sunday whatever the host has set.
         return day - (day // DAY + 4) % 7 * DAY
     local = datetime.fromtimestamp(day // 1000, UTC)
     return _wall(local.replace(day=1, month=1 if unit == "year" else local.month))
@@ -112,6 +113,8 @@ def limit_busy(limits: Limits, use: LimitUsage, host: Zone, span: QueryRange) ->
             continue
         own, shared = (_counting(bookings, limits, unit, span) for bookings in (use.own, use.shared))
         for period in periods(unit, host, span.start, span.end):
+            # A used-up limit removes the period for this event type only; the host's other event types keep their
+            # slots.
             full = most and len(_within(shared, period, host)) >= most
             long = minutes and _minutes(_within(own, period, host)) + use.length > minutes
             if full or long:
@@ -160,12 +163,14 @@ class BookingWindow:
 
         The offset of today applies to all days, also after a clock change.
         """
+        # The dates of a range are those of the host, whatever time zone is requested.
         if self.dates is not None:
             offset = host.offset(now)
             first, last = (_midnight(day) for day in self.dates)
             return first - offset, last - offset + DAY - 1
         if self.days is None or (self.rolling and available is None):
             return None, None
+        # All other windows count the days of the attendee.
         offset = booker.offset(now)
         today = start_of_day(now + offset)
         last = self._rolling_end(today, frozenset(available or ())) if self.rolling else self._ahead(today, self.days)
@@ -186,6 +191,8 @@ class BookingWindow:
         for _ in range(ROLLING_DAYS):
             if days_with_slots >= (self.days or 0):
                 break
+            # Weekend days with slots count for business days only if the count begins on one: it steps from one
+            # business day to the next.
             if day_label(day) in available:
                 days_with_slots += 1
                 end = day

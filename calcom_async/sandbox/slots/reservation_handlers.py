@@ -45,6 +45,7 @@ def reserve_slot(call: Call) -> object:
     if body.get("reservationDuration"):
         _check_related(call.store, call.caller.user_id, event_type)
     wanted = _wanted(call, event_type, body)
+    # A reservation belongs to one host, and hides the time on all event types of that host.
     people = host_ids(event_type)
     if not people:
         raise errors.bad_request("Cannot reserve a slot for a team event without any hosts")
@@ -55,14 +56,17 @@ def reserve_slot(call: Call) -> object:
 
 @ROUTES.add("GET", "/v2/slots/reservations/{uid}", version=VERSION, auth="public")
 def get_reservation(call: Call) -> object:
-    """Return the reservation while it is live, else null."""
+    """Return the reservation while it is live, else null. A booking of its time does not end it."""
     reservation = _live(call)
     return reservation and _shown_reservation(reservation)
 
 
 @ROUTES.add("PATCH", "/v2/slots/reservations/{uid}", version=VERSION, auth="public")
 def change_reservation(call: Call) -> object:
-    """Move and extend a reservation. Like on the server, it blocks itself where the two times overlap."""
+    """Move and extend a reservation. Like on the server, it blocks itself where the two times overlap.
+
+    Nobody owns a reservation: whoever knows the uid may change and delete it, and set any duration here.
+    """
     body = _RESERVATION.read(call.body)
     reservation = _live(call)
     if reservation is None:
@@ -102,6 +106,8 @@ def _wanted(call: Call, event_type: Wire, body: Wire) -> Wire:
     """Return the reservation of a body, after the checks of its time."""
     start = parse_time(body["slotStart"], "start")
     end = start + timedelta(minutes=_slot_minutes(event_type, body.get("slotDuration")))
+    # Working hours, notice and the grid are not checked, and not even whether the time is past (recorded from a self-
+    # hosted server of 2026-07).
     _check_not_booked(call.store, event_type, start, end, body["slotStart"])
     _check_not_reserved(call, event_type, start, end)
     minutes = body.get("reservationDuration")
@@ -112,6 +118,7 @@ def _wanted(call: Call, event_type: Wire, body: Wire) -> Wire:
 def _slot_minutes(event_type: Wire, wanted: int | None) -> int:
     """Return the length of the reserved time in minutes."""
     if not wanted:
+        # The server treats 0 as given and reserves no time at all.
         length: int = event_type["lengthInMinutes"] if wanted is None else 0
         return length
     options = event_type.get("lengthInMinutesOptions")

@@ -53,6 +53,8 @@ class Seats:
                 uids[milliseconds(booking.start)] = booking.uid
         for reservation in live_reservations(store, clock) if total else ():
             if reservation["event_type_id"] == event_type["id"]:
+                # A reservation counts as a seat and lends its uid as `bookingUid` where no booking exists yet (recorded
+                # from a self-hosted server of 2026-07).
                 booked[milliseconds(reservation["start"])] += 1
                 uids.setdefault(milliseconds(reservation["start"]), reservation["uid"])
         return cls(total, dict(booked), uids)

@@ -30,6 +30,7 @@ class _Timeline:
 def bookings_between(store: Store, start: datetime, end: datetime) -> list[Booking]:
     """Return the bookings of any status and host that overlap a time range, by start."""
     timeline = store.cached("bookings by start", lambda: _Timeline.of(store.bookings.values()))
+    # A booking that overlaps the range may start before it, by the longest length at most.
     first = bisect_left(timeline.starts, start - timeline.longest)
     last = bisect_right(timeline.starts, end)
     return [booking for booking in timeline.bookings[first:last] if booking.end >= start]

@@ -120,6 +120,7 @@ class QueryRange(NamedTuple):
 
 def working_ranges(schedule: Schedule, span: QueryRange) -> list[Range]:
     """Return the host's hours. Weekly ones are cut to the range; overrides are not, and may be a day outside."""
+    # An override replaces the weekly hours of its date, also if it is empty: then the host is away that day.
     overrides = _override_ranges(schedule, span)
     replaced = {hours.day for hours in overrides}
     weekly = [hours for hours in _weekly_ranges(schedule, span) if hours.day not in replaced]
@@ -154,6 +155,8 @@ def _worked(host: Zone, hours: Hours, midnight: int, span: QueryRange) -> Range 
     offset = host.offset(midnight)
     if ((midnight + offset) // DAY + 4) % 7 not in hours.days:
         return None
+    # On the day of a clock change, hours that begin before the change get the offset of after it for the whole day:
+    # 00:00 to 05:00 in New York is 04:00Z to 09:00Z in spring (recorded from a self-hosted server of 2026-07).
     shift = offset - host.offset(_on_twelve_hour_clock(midnight + offset + hours.start))
     start, start_offset = midnight + hours.start + shift, offset
     if host.read_back(span.start) > start:
@@ -194,6 +197,7 @@ def _add(by_end: dict[int, Range], new: Range) -> None:
 
 def _override_ranges(schedule: Schedule, span: QueryRange) -> list[Range]:
     """Return the ranges of the overrides around the query."""
+    # The server loads overrides for a day more on each side, since the zones of host and attendee may be a day apart.
     first = _start_of_local_day(span.start - DAY, span.zone.offset(span.start))
     last = _start_of_local_day(span.end + DAY, span.zone.offset(span.end)) + DAY
     by_edge: dict[int, Range] = {}

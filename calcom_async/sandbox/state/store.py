@@ -48,7 +48,7 @@ class Store:
         #: the same keys as access tokens, plus access_token (the one it was given out with)
         self.refresh_tokens: dict[str, dict[str, Any]] = {}
         #: id -> {id, secret, name, user_id (owner), organization_id, permissions (bits), redirect_uris, managed (ids),
-        #: created_at, and what else `sandbox.oauth_clients` lets be set}
+        #: created_at, and the other fields of `platform.clients`}
         self.oauth_clients: dict[str, dict[str, Any]] = {}
         #: third-party OAuth2 apps: id -> {id, secret (None when public), name, redirect_uris}
         self.oauth2_apps: dict[str, dict[str, Any]] = {}
@@ -87,8 +87,9 @@ class Store:
         #: JSON of verified resources
         self.verified_emails: dict[int, dict[str, Any]] = {}
         self.verified_phones: dict[int, dict[str, Any]] = {}
-        #: unused verification codes by kind, owner and address
+        #: work that is due later, for instance the webhooks of meetings that begin
         self.schedule: Schedule = Schedule()
+        #: unused verification codes by kind, owner and address
         self.verification_codes: dict[tuple[Any, ...], str] = {}
         #: JSON of routing forms; of their responses, plus _updatedAt
         self.routing_forms: dict[str, dict[str, Any]] = {}
