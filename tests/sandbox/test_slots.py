@@ -301,6 +301,13 @@ def test_slots_are_found_by_id_slug_team_and_usernames(api: ApiClient) -> None:
     assert together == ["2030-03-06T14:00:00.000Z", "2030-03-06T15:30:00.000Z"]
 
 
+def test_a_duration_of_zero_is_the_default(api: ApiClient) -> None:
+    """`duration=0` returns slots of the event type's length, as without the parameter."""
+    ranges = {"eventTypeId": event_type(api), "format": "range"}
+    assert slots(api, **ranges, duration=0).data == slots(api, **ranges).data
+    assert slots(api, **ranges, duration=30).data != slots(api, **ranges).data
+
+
 def test_teams_of_an_organization_are_found_within_it(api: ApiClient) -> None:
     """A team's slug is looked up in the given organization, or outside of all without one."""
     settings = {

@@ -66,6 +66,7 @@ def member_limits(store: Store, team_id: int, user_id: int) -> Limits:
 
 def effective_limits(store: Store, team: Mapping[str, Any], user_id: int) -> Limits:
     """Return the limits that count in a team: the user's where set, else the team's, at most those over all."""
+    # The limits of a member replace those of the team, so they may also be higher.
     limits = {**team.get("booking_limits", {}), **member_limits(store, team["id"], user_id)}
     overall = own_limits(store, user_id)
     return {name: min(most, overall.get(name, most)) for name, most in limits.items()}

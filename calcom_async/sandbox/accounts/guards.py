@@ -17,6 +17,7 @@ def organization_of(call: Call) -> dict[str, Any]:
     """Return the organization of the path, without a permission check."""
     org_id = call.int_path("orgId")
     organization = call.store.organizations.get(org_id)
+    # Unknown is a 403 here, and a 404 for a team inside it.
     if organization is None:
         raise errors.forbidden(
             f"IsOrgGuard - provided organization id={org_id} does not represent any existing organization."
@@ -75,6 +76,7 @@ def _check_role_in_organization(call: Call, minimum: str) -> None:
     above = role_in(call.store, org_id, call.user["id"])
     if above is None:
         raise errors.forbidden(f"RolesGuard - User is not part of the organization with id={org_id}.")
+    # Admins of an organization have every role in its teams, but only below the path of the organization.
     if reaches(above, "ORG_ADMIN"):
         if not minimum.startswith("ORG_") or reaches(above, minimum):
             return

@@ -62,6 +62,7 @@ def new_team(store: Store, body: Mapping[str, Any], *, creator_id: int, parent_i
     team.update(_settings(body))
     store.teams[team["id"]] = team
     if parent_id is None or body.get("addCreatorAsOwner") is not False:
+        # The creator is the owner even while the membership is pending.
         accepted = body.get("autoAcceptCreator") is not False
         add_member(store, team["id"], creator_id, role="OWNER", accepted=accepted)
     return team
@@ -104,6 +105,7 @@ def slugify(name: str) -> str:
 def _check_name(store: Store, name: str, creator_id: int) -> None:
     """Raise a 400 if the user already owns a team with this name."""
     for team in teams_of(store, creator_id):
+        # A name need only be unique among the teams of one owner; slugs are unique in their organization.
         if team["name"] == name and role_in(store, team["id"], creator_id) == "OWNER":
             raise errors.bad_request(f"You already have created a team with name={name}")
 
@@ -149,6 +151,8 @@ def role_in(store: Store, team_id: int, user_id: int) -> str | None:
 
 def teams_of(store: Store, user_id: int) -> list[Team]:
     """Return the teams and organizations of a user by id, those with a pending membership included."""
+    # The list contains the organization itself, as a team with `isOrganization` (recorded from a self-hosted server of
+    # 2025-12).
     ids = sorted(membership["team_id"] for membership in store.memberships.values() if membership["user_id"] == user_id)
     teams = (find_team(store, team_id) for team_id in ids)
     return [team for team in teams if team is not None]

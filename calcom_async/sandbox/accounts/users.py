@@ -73,7 +73,11 @@ _NULLABLE = {"name", "bio", "avatarUrl", "defaultScheduleId"}
 
 
 def change_profile(user: dict[str, Any], values: dict[str, Any], *, verifies_email: bool = True) -> None:
-    """Apply validated changes to a profile. A new email address waits for verification if `verifies_email`."""
+    """Apply validated changes to a profile. A new email address waits for verification if `verifies_email`.
+
+    A new time zone leaves the schedules alone, and `defaultScheduleId` is stored unchecked, also that of somebody else
+    (recorded from a self-hosted server of 2026-07).
+    """
     for wire, value in values.items():
         if wire == "email" or (value is None and wire not in _NULLABLE):
             continue
@@ -81,11 +85,14 @@ def change_profile(user: dict[str, Any], values: dict[str, Any], *, verifies_ema
             user["metadata"] = value
         else:
             user[_SETTABLE[wire]] = canonical_zone(value) if wire == "timeZone" else value
+    # Its syntax is not checked: an address without `@` waits for its verification too.
     if values.get("email") in {None, user["email"]}:
         return
     if not verifies_email:
         user["email"] = values["email"]
     else:
+        # Visible to everybody who reads an event type of this user, since event types contain the metadata of their
+        # host.
         user["metadata"] = user["metadata"] | {"emailChangeWaitingForVerification": values["email"]}
 
 

@@ -101,6 +101,7 @@ def _add_routes(scope: Scope, kind: Kind) -> None:
     def request_code(call: Call) -> object:
         """Request a code. A verified email address is a 409; a phone number can be verified again."""
         owner, address = scope.owner(call), request_form.read(call.body)[kind.field]
+        # Recorded from a self-hosted server of 2025-12; only email addresses are checked.
         if kind is EMAILS and any(contact[kind.shown] == address for contact in _owned(call, kind, owner)):
             raise errors.conflict("Email is already verified.")
         call.store.verification_codes[_key(kind, owner, address)] = CODE
@@ -152,6 +153,7 @@ def _verified(call: Call, kind: Kind, owner: Mapping[str, Any], address: str) ->
     known = next((contact for contact in _owned(call, kind, owner) if contact[kind.shown] == address), None)
     if known is not None:
         return known
+    # A contact of a team also belongs to the user who verified it.
     columns = {"userId": call.user["id"], "teamId": None, **owner}
     record = {"id": call.store.next_id("verified_" + kind.field), **columns, kind.shown: address}
     _rows(call, kind)[record["id"]] = record

@@ -135,6 +135,7 @@ def destination(store: Store, user_id: int, now: str) -> dict[str, Any]:
     """Return the calendar that bookings are written to. By default it is the first connected one."""
     destinations: dict[int, dict[str, Any]] = store.extras["destination_calendars"]
     accounts = store.calendars.get(user_id, [])
+    # Reading the list has this effect on the real server too: it creates the missing row.
     if user_id not in destinations and accounts:
         first = accounts[0]["primary"]
         destinations[user_id] = {

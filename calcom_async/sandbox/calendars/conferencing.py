@@ -90,6 +90,8 @@ def disconnect(store: Store, owner: Owner, slug: str) -> None:
     column = "ownerId" if owner[0] == "user" else "teamId"
     for event_type in store.event_types.values():
         if event_type.get(column) == owner[1]:
+            # Recorded from a self-hosted server of 2025-12: all event types of the owner lose the links and addresses
+            # of their locations, whatever app is disconnected.
             event_type["locations"] = [_wiped(location) for location in event_type["locations"]]
 
 

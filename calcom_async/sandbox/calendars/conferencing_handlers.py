@@ -84,6 +84,7 @@ def _check_google_meet(call: Call, owner: Owner) -> None:
     """Raise a 400 unless Google Meet can be connected: it needs a connected Google calendar."""
     if call.path["app"] != GOOGLE_MEET.slug:
         raise errors.bad_request("Invalid conferencing app. Available apps: GOOGLE_MEET.")
+    # The calendar of the caller counts, also when a team connects.
     calendars = call.store.calendars.get(call.user["id"], [])
     if not any(account["integration"]["type"] == "google_calendar" for account in calendars):
         raise errors.bad_request("Google Meet requires a Google Calendar connection.")

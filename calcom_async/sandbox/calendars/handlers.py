@@ -77,6 +77,7 @@ def get_busy_times(call: Call) -> object:
     """Return the busy times in the requested calendars. Raises a 401 for a credential of somebody else."""
     query = _BUSY.read(call.fields)
     name = query.get("timeZone") or query.get("loggedInUsersTz")
+    # Checked after the other parameters, because either of two names will do.
     if not name:
         raise errors.bad_request("Either timeZone or loggedInUsersTz must be provided")
     if (known := canonical_zone(name)) is None:
@@ -85,6 +86,7 @@ def get_busy_times(call: Call) -> object:
     window = _moment(query["dateFrom"], zone), _moment(query["dateTo"], zone, last=True)
     wanted = query["calendarsToLoad"]
     for calendar in wanted:
+        # This 401 is about the credential of the calendar, not about the API key.
         if account_of(call.store, call.user["id"], calendar["credentialId"]) is None:
             raise errors.unauthorized("These credentials do not belong to you")
     return [
@@ -119,6 +121,7 @@ def _busy(row: Mapping[str, Any], call: Call) -> dict[str, Any]:
     """Return a busy time as JSON."""
     account = account_of(call.store, row["user_id"], row["credential_id"])
     title = {"title": row["title"]} if row.get("title") else {}
+    # Always in UTC; the time zone of the query only decides where a bare date begins.
     times = {edge: iso(row[edge].astimezone(UTC)) for edge in ("start", "end")}
     return {**times, **title, "source": account and account["integration"]["slug"]}
 

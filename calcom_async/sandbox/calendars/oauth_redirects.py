@@ -89,6 +89,7 @@ def _owner(call: Call, state: Mapping[str, Any]) -> Owner:
     sent = Credentials(str(state["accessToken"]), None, None, None)
     check_key_exists(call.store, sent)
     caller = authenticate(call.store, sent, call.clock.now())
+    # The state is not signed, and the role in the team was checked when it was made.
     if state.get("teamId"):
         return "team", int(state["teamId"])
     assert caller.user_id is not None, "a bearer is somebody"

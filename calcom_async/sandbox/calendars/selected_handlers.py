@@ -65,6 +65,7 @@ def set_destination(call: Call) -> object:
     given, user_id, now = _DESTINATION.read(call.body), call.user["id"], iso(call.clock.now())
     for account in call.store.calendars.get(user_id, []):
         for calendar in account["calendars"]:
+            # Feeds are read-only, so they can be selected but not written to.
             if _is(calendar, given) and not calendar["readOnly"]:
                 chosen = destination(call.store, user_id, now)
                 chosen.update({name: calendar[name] for name in ("integration", "externalId", "credentialId")})

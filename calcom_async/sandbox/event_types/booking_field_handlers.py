@@ -126,6 +126,7 @@ def _changed(field: Field | None, change: Field) -> Field:
 
 def _save(call: Call, record: EventType, fields: list[Field]) -> dict[str, Any]:
     """Store the fields of an event type and of its managed children."""
+    # Fields that a workflow has added cannot be replaced or removed by these operations.
     stored = [*stored_fields(fields), *workflow_added(record)]
     for target in (record, *children_of(call.store, record)):
         target["bookingFields"] = deepcopy(stored)

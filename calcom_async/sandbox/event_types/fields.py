@@ -129,6 +129,7 @@ def booking_fields(given: object, *, phone_suffices: bool = False) -> list[Field
     result = []
     for default in default_booking_fields():
         result.append(_with_settings(default, system))
+        # The server keeps the order of its own fields, and puts custom ones between location and title.
         if default["slug"] == "location":
             result.extend(custom)
     _require_a_contact(result, phone_suffices=phone_suffices)
@@ -200,6 +201,7 @@ def _check_field(field: Field, slugs: set[str]) -> None:
         raise errors.bad_request(f"Unsupported booking field type '{kind}'.")
     if messages := _field_errors(field, rules):
         raise errors.bad_request(f"Validation failed for {kind or slug} booking field: {', '.join(messages)}")
+    # A clash with a field of the server is found later than one between custom fields, and has another error.
     if rules is _CUSTOM_INPUTS.get(str(kind)) and slug in ("name", "email"):
         raise errors.no_details(400, "TRPCError", f"Duplicate booking field name: {slug}")
 
@@ -232,6 +234,8 @@ def _require_a_contact(fields: list[Field], *, phone_suffices: bool) -> None:
             "Booking fields validation failed: visible and required email or visible and required attendee phone "
             "field is needed."
         )
+    # Two checks in a row: the first accepts a phone instead of the email, the second rejects it for event types of
+    # users and of teams outside organizations.
     if not phone_suffices:
         raise errors.bad_request("checkIsEmailUserAccessible - Email booking field must be required and visible")
 

@@ -78,6 +78,7 @@ def _body(call: Call, older: Form, newer: Form) -> dict[str, Any]:
 def list_event_types(call: Call) -> object:
     """List the caller's event types, those of a user, or the dynamic one of several users."""
     query = _LIST.read(call.fields)
+    # One name in `usernames` is enough for the dynamic event type. Unknown names are ignored.
     if query.get("usernames") and not query.get("username"):
         users = [user for name in query["usernames"] for user in _named(call.store, name, query)]
         return [dynamic_view(users)] if users else []
@@ -92,6 +93,7 @@ def list_event_types(call: Call) -> object:
 def _listed(call: Call, query: Mapping[str, Any]) -> Iterable[EventType]:
     """Return the visible event types: hidden ones only for their owner."""
     asking = call.caller.user_id
+    # Without a name `eventSlug` is ignored too.
     if query.get("username") is None:
         return _owned(call.store, asking)
     owners = [user["id"] for user in _named(call.store, query["username"], query)]
@@ -157,6 +159,7 @@ def update_event_type(call: Call) -> object:
     event_type_id = call.int_path("eventTypeId", checked=True)
     body = _body(call, UPDATE, NEWER_UPDATE)
     record = call.store.event_types.get(event_type_id)
+    # The text cannot tell a foreign event type from a missing one; DELETE tells them apart.
     if record is None or record["ownerId"] != call.user["id"]:
         raise errors.not_found(f"Event type with id {event_type_id} not found")
     if "slug" in body and _by_slug(call.store, call.user["id"], body["slug"]) not in ([], [record]):
@@ -205,6 +208,7 @@ def _team_body(call: Call, older: Form, newer: Form) -> dict[str, Any]:
 def _one_or_all(call: Call, records: list[EventType]) -> object:
     """Return an event type; a managed one is a list with the parent first."""
     views = [team_view(call.store, record, newer=_is_newer(call)) for record in records]
+    # Create and update of a managed event type answer with a list, reading it with the parent alone.
     return views if records[0]["schedulingType"] == "managed" else views[0]
 
 

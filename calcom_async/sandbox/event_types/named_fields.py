@@ -100,6 +100,7 @@ def stored_fields(given: object) -> list[Field]:
     fields = [checked(field) for field in given]
     _check_slugs([field["slug"] for field in fields])
     kept = [field for field in fields if field["field"] not in WORKFLOW_ADDED and not _is_unused_phone(field)]
+    # The older rules reject an empty list. A field without changes stands for no change.
     if given and not kept:
         kept = [{"field": "location", "slug": "location"}]
     stored = booking_fields([_in_older_shape(field) for field in kept], phone_suffices=True)
@@ -140,6 +141,7 @@ def _checked_custom(field: Mapping[str, Any]) -> Field:
     kind, slug = str(field.get("type")), field.get("slug")
     if kind not in _OLD_TYPES:
         raise errors.bad_request(f"Unsupported type '{kind}' of a custom booking field.")
+    # Slugs of 2024-06-14 are free text.
     if not isinstance(slug, str) or not _SLUG.fullmatch(slug):
         raise errors.bad_request(
             "The slug of a custom booking field must start with a lower-case letter and consist of lower-case letters, "

@@ -66,6 +66,7 @@ def _add_routes(
     def create(call: Call) -> object:
         """Create a link that expires at a time or after a number of uses."""
         event_type_id, given = event_type_of(call), _body(call)
+        # The hosted API of September 2026 makes a link for one use; older versions demand one of the two kinds.
         if call.version == VERSION and not _ending(given):
             given["maxUsageCount"] = 1
         _check_one(given)
@@ -83,6 +84,7 @@ def _add_routes(
     def update(call: Call) -> object:
         """Change the expiry of a link."""
         link = _known(call, event_type_of(call), "Updated")
+        # Giving one kind replaces the other; an empty body changes nothing, and both are no error here.
         link.update(_ending(_body(call)))
         return _view(call, link)
 
@@ -128,6 +130,7 @@ def _view(call: Call, link: Link) -> Link:
     return {
         "linkId": link["id"],
         "eventTypeId": link["event_type_id"],
+        # A time in the past is accepted when the link is created.
         "isExpired": 0 <= uses <= link["used"] if until is None else until <= call.clock.now(),
         "bookingUrl": f"{WEBSITE}/d/{link['id']}" + (f"/{slug}" if call.version == VERSION else ""),
         **ends,

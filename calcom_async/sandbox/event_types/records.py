@@ -121,6 +121,7 @@ def new_event_type(
     if team:
         record.update(deepcopy(_TEAM_DEFAULTS), ownerId=owner_id)
         record.update(team)
+    # A create request treats null as missing.
     given = {name: value for name, value in body.items() if value is not None}
     _apply(store, record, given, now or datetime.now(UTC))
     check_rules(store, record, given)
@@ -130,6 +131,7 @@ def new_event_type(
 
 def change_event_type(store: Store, record: EventType, body: Mapping[str, Any], *, now: datetime) -> None:
     """Apply an update. After an error the event type is unchanged."""
+    # The validation accepts null for every optional field; the database rejects it where the column needs a value.
     if any(body.get(name, "") is None and name not in _NULLABLE for name in _PLAIN):
         raise errors.database(500)
     draft = deepcopy(record)
@@ -151,6 +153,7 @@ def _apply(store: Store, record: EventType, body: Mapping[str, Any], now: dateti
         if name in body:
             record[name] = build(body[name])
     if "description" in body:
+        # An unset description is an empty text, never null.
         record["description"] = body["description"] or ""
     if body.get("emailSettings") is not None:
         _apply_email_settings(record, body["emailSettings"])
@@ -162,6 +165,7 @@ def _apply(store: Store, record: EventType, body: Mapping[str, Any], now: dateti
     _apply_lists(store, record, body)
     for name in _ABSENT_WHEN_UNSET:
         if record.get(name, "") is None:
+            # Responses leave these out when they are unset; other unset settings are null or `{"disabled": true}`.
             del record[name]
 
 
@@ -270,6 +274,7 @@ def _check_seats(record: EventType) -> None:
     """Raise an error if seats are combined with a setting that excludes them."""
     if not _is_on(record["seats"]):
         return
+    # Seats exclude these settings whichever of the two a request changes.
     if len(record["locations"]) > 1:
         raise errors.bad_request("Seats Validation failed: Seats are enabled but more than one location provided.")
     if _is_on(record["confirmationPolicy"]):

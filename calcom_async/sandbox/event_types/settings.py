@@ -40,6 +40,7 @@ def window(given: dict[str, Any]) -> dict[str, Any]:
     """Return the booking window; `rolling` is always present."""
     if given["type"] == "range":
         return {"type": "range", "value": [_date(moment) for moment in given["value"]]}
+    # The specification declares a list; every version before 2026-06-12 sends one object.
     return {"type": given["type"], "value": given["value"], "rolling": bool(given.get("rolling"))}
 
 
@@ -90,6 +91,7 @@ def disable_cancelling(given: dict[str, Any] | None) -> dict[str, Any]:
 def disable_rescheduling(given: dict[str, Any] | None) -> dict[str, Any]:
     """Return when rescheduling is disabled: always, or within minutes before the start."""
     given = given or {}
+    # Always wins over the notice, which is dropped then.
     if given.get("disabled") or not given.get("minutesBefore"):
         return {"disabled": bool(given.get("disabled"))}
     return {"disabled": False, "minutesBefore": given["minutesBefore"]}
@@ -100,6 +102,7 @@ def color(given: dict[str, Any] | None) -> dict[str, Any] | None:
     if not isinstance(given, dict):
         return None
     pair = {key: given.get(key) for key in ("darkThemeHex", "lightThemeHex")}
+    # One color alone is dropped without an error (recorded from a self-hosted server of 2026-07).
     return pair if all(pair.values()) else None
 
 

@@ -35,6 +35,7 @@ def create(store: Store, team: Mapping[str, Any], body: Mapping[str, Any], now: 
         **metadata,
     )
     if everybody:
+        # The event type stays after this 403. A client that repeats the request meets its own slug.
         _reject_pending_members(store, team_id)
         record["hosts"] = hosts
     return [record, *_sync_children(store, record)]
@@ -68,6 +69,7 @@ def _hosts(store: Store, team_id: int, body: Mapping[str, Any]) -> list[dict[str
     if body.get("assignAllTeamMembers"):
         return [_host({"userId": user_id}) for user_id in members]
     named = body.get("hosts") or []
+    # A host outside the team is a 404, as if the user did not exist (recorded from a self-hosted server of 2025-12).
     if strangers := [host["userId"] for host in named if host["userId"] not in members]:
         raise errors.not_found(f"Invalid hosts: {', '.join(map(str, strangers))}")
     return [_host(host) for host in named]
@@ -129,6 +131,7 @@ def _sync_child(store: Store, parent: EventType, owner_id: int, child: EventType
             "scheduleId": None,
         }
         store.event_types[child["id"]] = child
+    # A change of the parent overwrites what a member has changed in the child.
     own = {name: child[name] for name in _OWN}
     child.clear()
     child.update(deepcopy(parent), **own)

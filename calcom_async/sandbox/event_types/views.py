@@ -33,6 +33,7 @@ def user_view(store: Store, record: EventType, *, listed: bool = False, newer: b
     return {
         **_shown(record, listed=listed, newer=newer, without=_TEAM_ONLY),
         **(_newer_fields(record, NEWER_DEFAULTS) if newer else {}),
+        # The specification says texts; servers send objects (recorded from both self-hosted servers).
         "users": [_person(owner)],
         "bookingUrl": f"{WEBSITE}/{owner['username']}/{record['slug']}",
     }
@@ -63,6 +64,7 @@ def _shown(record: EventType, *, listed: bool, newer: bool, without: frozenset[s
 
 def _newer_fields(record: EventType, defaults: EventType) -> EventType:
     """Return what version 2026-06-12 adds. There a booking window is a list, unless it is off."""
+    # The hosted API of September 2026 sends a list of one window, and an object while the window is off.
     window = record["bookingWindow"]
     return {**defaults, **record.get("_newer", {}), "bookingWindow": window if window.get("disabled") else [window]}
 
@@ -84,6 +86,7 @@ def _person(user: Mapping[str, Any]) -> dict[str, Any]:
         "brandColor": user.get("brand_color"),
         "darkBrandColor": user.get("dark_brand_color"),
         "weekStart": user.get("week_start"),
+        # Anybody can read the metadata of a host this way: public lists of event types contain it.
         "metadata": user.get("metadata") or {},
     }
 

@@ -108,6 +108,7 @@ def list_options(call: Call) -> object:
 def create_option(call: Call) -> object:
     """Create an option. An unknown attribute is a 400 here, not a 404."""
     org_id, body = _writes(call), CREATE_OPTION.read(call.body)
+    # The server does not look for the attribute; the database rejects the option.
     if (attribute := _find_attribute(call, org_id)) is None:
         raise errors.database(400)
     return attributes.new_option(call.store, attribute["id"], body)
@@ -118,6 +119,7 @@ def update_option(call: Call) -> object:
     """Update an option."""
     _writes(call)
     body = UPDATE_OPTION.read(call.body)
+    # The message differs from that of DELETE: an update fails in the database.
     option = _existing(_option(call))
     option |= {name: value for name, value in body.items() if value is not None}
     return option

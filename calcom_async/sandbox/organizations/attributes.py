@@ -177,12 +177,14 @@ def _option_for(store: Store, attribute: Wire, body: Mapping[str, Any]) -> str:
             raise errors.database(400)
         return str(option_id)
     if not (value := body.get("value")):
+        # Neither a value nor an option: the server does not check for that.
         raise errors.no_envelope(500, "Internal server error")
     return str(new_option(store, attribute["id"], {"value": value, "slug": slugify(value)})["id"])
 
 
 def _store_assignment(store: Store, member_id: int, option_id: str, weight: float | None, now: datetime) -> Wire:
     """Store an assignment. Raises a 409 if the member already has the option."""
+    # A second option of a single-choice attribute is no error; memberships show the first.
     if any(assignment["attributeOptionId"] == option_id for assignment in _assignments(store, member_id)):
         raise errors.database(409)
     row: Wire = {"id": store.uuid(), "memberId": member_id, "attributeOptionId": option_id, "weight": weight}
@@ -255,6 +257,7 @@ def assigned_options(store: Store, options: Iterable[Wire], query: Mapping[str, 
     rows = [option | {"assignedUserIds": _users_with(store, option["id"])} for option in options]
     keep = _keeping(store, query)
     shown = ("id", "attributeId", "value", "slug", "assignedUserIds")
+    # The ids are numbers, which the specification declares as texts.
     return [{name: row[name] for name in shown} for row in rows if row["assignedUserIds"] and keep(row)]
 
 

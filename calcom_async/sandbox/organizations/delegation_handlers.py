@@ -66,6 +66,7 @@ def create_delegation_credential(call: Call) -> object:
     """Create a credential, one per domain; the private key is not stored."""
     organization, given = guarded_organization(call, "ORG_ADMIN"), _CREATE.read(call.body)
     slug, domain = given["workspacePlatformSlug"], given["domain"]
+    # One general message for both faults, which names neither.
     if slug not in _PLATFORMS or any(record["domain"] == domain for record in _credentials(call).values()):
         raise errors.no_details(400, "TRPCError", errors.GENERAL_TRPC_MESSAGE)
     now = call.clock.now()

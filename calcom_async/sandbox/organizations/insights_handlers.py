@@ -64,6 +64,7 @@ def kpi_stats(call: Call) -> object:
 def event_trends(call: Call) -> object:
     """Return the number of bookings over time."""
     _read(call, _BOOKINGS)
+    # The keys contain blanks and brackets in the specification too.
     names = ("Created", "Completed", "Rescheduled", "Cancelled", "No-Show (Host)", "No-Show (Guest)")
     return [{"Month": "Jan 1", **_day(call), **dict.fromkeys(names, 1)}]
 

@@ -128,6 +128,8 @@ def create_organization_membership(call: Call) -> object:
     given = (
         _found_by_email(call, organization) if "email" in call.body and call.server.newer_organizations else call.body
     )
+    # The defaults overwrite too: an accepted member becomes pending if `accepted` is not sent (recorded from a self-
+    # hosted server of 2025-12).
     body = CREATE.read({**CREATE_DEFAULTS, **given})
     membership = membership_of(call.store, organization["id"], body["userId"])
     if membership is None:

@@ -48,6 +48,7 @@ def team_membership_view(store: Store, membership: Membership) -> dict[str, Any]
 def organization_membership_view(store: Store, membership: Membership) -> dict[str, Any]:
     """Return a membership of an organization as JSON, with more fields."""
     return team_membership_view(store, membership) | {
+        # A self-hosted server of 2025-12 fills this in, also without custom roles.
         "customRoleId": f"{membership['role'].lower()}_role",
         "createdAt": membership.get("created_at", LONG_AGO),
         "updatedAt": membership.get("updated_at", LONG_AGO),
@@ -75,6 +76,7 @@ def change(store: Store, membership: Membership, body: Mapping[str, Any], now: d
     """Update a membership; active members become hosts of event types that assign all members."""
     membership |= {ours: body[wire] for wire, ours in _SETTABLE.items() if body.get(wire) is not None}
     membership["updated_at"] = iso(now)
+    # A pending member hosts nothing.
     if membership["accepted"] and membership["team_id"] in store.teams:
         team_event_types.assign_member(store, membership["team_id"], membership["user_id"])
 

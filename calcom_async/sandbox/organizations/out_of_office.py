@@ -94,6 +94,7 @@ def _check_days(store: Store, user_id: int, start: str, end: str, to_user_id: in
         redirects_here = entry["toUserId"] == user_id and to_user_id in (None, entry["userId"])
         if redirects_here and entry["start"] <= end and entry["end"] >= start:
             raise errors.bad_request("Booking redirect infinite not allowed.")
+    # Only the very same days clash; overlapping entries are accepted.
     if any((entry["start"], entry["end"]) == (start, end) for entry in entries_of(store, user_id)):
         raise errors.conflict("Ooo entry already exists.")
 
@@ -114,6 +115,7 @@ def sorted_page(store: Store, rows: list[Any], query: Mapping[str, Any]) -> list
     column = "end" if query.get("sortEnd") else "start"
     direction = query.get("sortEnd") or query.get("sortStart")
     if direction is None:
+        # Without a sort parameter the rows come by id, and no row changes places.
         return rows[skip : skip + take]
     ordered: list[Any] = sorted(rows, key=itemgetter(column), reverse=direction == "desc")
     return store.cut(ordered, itemgetter(column), skip, take, salt=column)

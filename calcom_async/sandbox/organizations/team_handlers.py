@@ -48,6 +48,7 @@ def list_my_organization_teams(call: Call) -> object:
     """List the teams of the caller; an admin of the organization sees all teams."""
     organization = guarded_organization(call, "ORG_MEMBER")
     above = membership_of(call.store, organization["id"], call.user["id"])
+    # Rows of teams without the caller lack `role` and `accepted`.
     sees_all = above is not None and above["role"] in ("ADMIN", "OWNER")
     views = [_with_role(call, team) for team in _teams(call, organization["id"])]
     return [view for view in views if sees_all or "role" in view][:_LIST_LIMIT]
@@ -104,6 +105,7 @@ def create_requested_team(call: Call, *, parent_id: int | None) -> Team:
 @ROUTES.add("GET", "/v2/teams")
 def list_teams(call: Call) -> object:
     """List the teams and organizations of the caller."""
+    # Pending memberships count as well; this list has no pages.
     return [team_view(team) for team in teams_of(call.store, call.user["id"])]
 
 

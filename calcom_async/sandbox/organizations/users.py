@@ -150,6 +150,7 @@ def users_of(store: Store, org_id: int, query: Mapping[str, Any]) -> list[User]:
 
 def _passes(store: Store, org_id: int, user: User, query: Mapping[str, Any]) -> bool:
     """Return whether a user passes the filters of a list."""
+    # The parameter must be repeated: a list with commas is one invalid address.
     if query.get("emails") and user["email"] not in query["emails"]:
         return False
     if query.get("teamIds") and all(membership_of(store, team_id, user["id"]) is None for team_id in query["teamIds"]):
@@ -166,6 +167,8 @@ def invite(store: Store, org_id: int, body: Mapping[str, Any], *, inviter_id: in
     """Create a user and their membership. The username is made from the address; others are rejected."""
     if any(user["email"] == body["email"] for user in users_of(store, org_id, {})):
         raise errors.conflict("A user already exists with that email")
+    # The server takes the name for the address of the person to invite, and rejects every one (recorded from a self-
+    # hosted server of 2025-12).
     if body.get("username"):
         raise errors.bad_request(errors.GENERAL_TRPC_MESSAGE)
     local, _, domain = body["email"].partition("@")
@@ -199,6 +202,7 @@ def check_server(server: ServerKind, body: Mapping[str, Any]) -> None:
 def change(user: User, body: Mapping[str, Any]) -> None:
     """Apply a validated body; `metadata` is replaced as a whole."""
     settable = {name: value for name, value in body.items() if name in _OURS}
+    # Metadata is replaced as a whole, not merged.
     user |= {_OURS[name]: value for name, value in settable.items() if value is not None or name in _NULLABLE}
 
 

@@ -143,6 +143,7 @@ _MEETINGS = (("Thirty Minutes", 30), ("Sixty Minutes", 60))
 def list_managed_users(call: Call) -> object:
     """List the managed users by id. The address in the filter may be the plain or the stored one."""
     page, client = _PAGE.read(call.fields), _client(call)
+    # The highest offset is 250, so a client with more than 500 users cannot list all of them.
     users = [call.store.users[user_id] for user_id in sorted(client["managed"])]
     if wanted := page.get("emails"):
         stored = {stored_email(email, client["id"]) for email in wanted}
@@ -210,9 +211,11 @@ def _create_user(call: Call, client: Client, given: dict[str, Any], email: str) 
     """Create a user; without a time zone they have no schedule."""
     store, now, zone = call.store, call.clock.now(), given.get("timeZone")
     user = new_user(store, store.next_id("user"), username_of(email), given["name"], zone or "Europe/London")
+    # The server sets no language, so responses contain null until one is given.
     user.update(email=email, created_date=now, locale=None, organization_id=client["organization_id"])
     change_profile(user, {name: value for name, value in given.items() if name != "email"})
     if zone is None:
+        # The server creates a schedule only if the request has a time zone.
         del store.schedules[user["default_schedule_id"]]
         user["default_schedule_id"] = None
     client["managed"].append(user["id"])

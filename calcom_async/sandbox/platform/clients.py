@@ -53,6 +53,8 @@ def own_organization(call: Call) -> int:
     """Return the organization of the caller; only a client's own credentials belong to one, API keys are personal."""
     if call.caller.kind != "client":
         organization = call.store.organizations.get(call.user["organization_id"] or 0)
+        # Recorded from a self-hosted server of 2025-12: the personal key of a platform's owner is not enough where no
+        # client is named in the path.
         if organization is not None and not organization["is_platform"]:
             raise errors.forbidden("OrganizationRolesGuard - Organization is not a platform (SHP).")
         raise errors.unauthorized("GetOrgId decorator: Organization ID not found")
@@ -118,6 +120,7 @@ def remove_client(store: Store, client: Client, now: datetime) -> None:
 def stored_email(email: str, client_id: str) -> str:
     """Return the address that the server stores, which contains the client's id."""
     local, _, domain = email.partition("@")
+    # A client may send the address in either form.
     return email if local.endswith(f"+{client_id}") else f"{local}+{client_id}@{domain}"
 
 

@@ -36,6 +36,7 @@ def refresh_managed(call: Call) -> object:
     if client is None or not _same(client["secret"], call.headers.get("x-cal-secret-key")):
         raise bad_request("Invalid OAuthClient credentials.")
     owner = call.store.refresh_tokens.get(token)
+    # Of two processes that share a refresh token, the second one ends here; `force-refresh` helps.
     if owner is None or owner["client_id"] != client["id"] or owner["expires"] <= call.clock.now():
         raise bad_request("Invalid refresh token")
     del call.store.refresh_tokens[token]
@@ -107,6 +108,7 @@ def _grant(body: dict[str, Any]) -> dict[str, Any]:
     grant = body.get("grant_type")
     if grant not in {"authorization_code", "refresh_token"}:
         raise bad_request("grant_type must be 'authorization_code' or 'refresh_token'")
+    # A confidential client that forgets its secret is told to send `code_verifier`.
     names = ("client_id", "grant_type", *_GRANTS[grant, "client_secret" in body])
     return Form(*(Field(name, string) for name in names)).read_strict(body)
 
@@ -165,6 +167,7 @@ def refresh_key(call: Call) -> object:
             "ApiKeysService -Cannot set both apiKeyDaysValid and apiKeyNeverExpires. "
             "It has to be either or none of them."
         )
+    # The old key is dead at once: a client that loses this response has no key any more.
     user_id = call.store.api_keys.pop(call.caller.key)
     key = f"cal_{call.store.uuid().replace('-', '')}"
     call.store.api_keys[key] = user_id

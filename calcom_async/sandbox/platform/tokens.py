@@ -65,6 +65,7 @@ def store_tokens(
     owner = {"kind": kind, "user_id": user_id, "client_id": client_id}
     access, refresh = pair or (_jwt(store, "access_token", owner), _jwt(store, "refresh_token", owner))
     store.access_tokens[access] = owner | {"expires": expires}
+    # Third-party tokens are stateless on the real server: a refresh leaves the earlier pairs valid.
     store.refresh_tokens[refresh] = owner | {"expires": now + long, "access_token": access}
     return Pair(access, refresh, expires, now + long)
 

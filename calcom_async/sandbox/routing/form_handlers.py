@@ -129,6 +129,7 @@ def _form(call: Call, role: TeamRole = "TEAM_ADMIN") -> RoutingForm:
         return find_form(call.store, call.path["routingFormId"])
     team, form_id = guarded_team(call, role), call.path["routingFormId"]
     form = call.store.routing_forms.get(form_id)
+    # An unknown form is a 403 below a team, and a 404 below its organization.
     if form is None or form["teamId"] != team["id"]:
         raise errors.forbidden(
             f"IsRoutingFormInTeam - team with id=({team['id']}) does not own routing form with id=({form_id})."
@@ -153,6 +154,7 @@ def list_responses(call: Call) -> object:
 @ROUTES.add("POST", "/v2/teams/{teamId}/routing-forms" + _RESPONSES, status=201)
 def create_response(call: Call) -> object:
     """Store a response and return its route: slots, a message or an external URL."""
+    # The answers are the body, the times for the slots the query.
     form, query = _form(call, "TEAM_MEMBER"), _SLOTS.read(call.fields)
     _check_order(query)
     response = answered(form, call.body)
@@ -219,6 +221,7 @@ def update_response(call: Call) -> object:
     given = call.body.get("response")
     if given is not None:
         response["response"] = (
+            # JavaScript spreads a text into its letters.
             given if isinstance(given, dict) else {str(at): letter for at, letter in enumerate(str(given))}
         )
         response["_updatedAt"] = iso(call.clock.now())
@@ -235,6 +238,7 @@ def calculate_slots(call: Call) -> object:
     form = find_form(call.store, call.path["routingFormId"])
     _check_order(query)
     action = destination(form, answered(form, call.body))
+    # Messages and external URLs have no slots; the server cannot show them here.
     if action["type"] != "eventTypeRedirectUrl":
         raise errors.not_found("Event type not found.")
     return _slots(call, action, query)

@@ -108,6 +108,7 @@ def _name(field: Mapping[str, Any]) -> str:
 
 def destination(form: RoutingForm, response: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the action of the first route that matches the answers."""
+    # The fallback comes last wherever it is in the list.
     for route in sorted(form["routes"], key=lambda route: bool(route["isFallback"])):
         rules = route["queryValue"].get("children1", {}).values()
         if all(_holds(rule["properties"], response) for rule in rules):
@@ -140,6 +141,7 @@ def with_answers(form: RoutingForm, response: Mapping[str, Any], action: Mapping
     value = str(action["value"])
     if action["type"] != "externalRedirectUrl":
         return value
+    # Recorded from a self-hosted server of 2025-12.
     parameters = {**by_identifier(form, response), "form": form["id"], "cal.action": action["type"]}
     return f"{value}?{urlencode(parameters, doseq=True)}"
 

@@ -163,9 +163,12 @@ def view(workflow: Workflow) -> Workflow:
 def _step(store: Store, owner: Owner, kept: set[int], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return a step as the server does: with plain addresses, and without the text of messages to phones."""
     is_mail = given["action"].startswith("email")
+    # The text of a message to a phone comes back empty in all responses (recorded from a self-hosted server of
+    # 2025-12).
     text = {"html": given["message"].get("html")} if is_mail else {"text": ""}
     optional = ("phoneRequired", "autoTranslateEnabled", "sourceLocale", "skipNoShowAttendees")
     return {
+        # An update replaces all steps. Only an id keeps a step, and one of another workflow counts as new.
         "id": given["id"] if given.get("id") in kept else store.next_id("workflow_step"),
         "stepNumber": given["stepNumber"],
         "template": given["template"],

@@ -44,6 +44,7 @@ def _for_event_type(store: Store, rows: list[dict[str, Any]], event_type_id: int
         return rows
     event_type = store.event_types.get(event_type_id, {})
     hosts = {host["userId"] for host in event_type.get("hosts", ())} | {event_type.get("ownerId")}
+    # A schedule of the event type replaces those of all its hosts.
     own = event_type.get("scheduleId")
     return [row for row in rows if row["ownerId"] in hosts and (row["id"] == own if own else row["isDefault"])]
 

@@ -57,6 +57,7 @@ def show_schedule(store: Store, schedule: Wire) -> Wire:
         "ownerId": schedule["owner_id"],
         "name": schedule["name"],
         "timeZone": schedule["time_zone"],
+        # An empty list of days is accepted and vanishes.
         "availability": [dict(row) for row in schedule["availability"] if row["days"]],
         "isDefault": owner.get("default_schedule_id") == schedule["id"],
         "overrides": [dict(row) for row in schedule["overrides"]],
@@ -76,11 +77,13 @@ def create_schedule(store: Store, user_id: int, body: Wire) -> Wire:
         "id": schedule_id,
         "owner_id": user_id,
         "name": body["name"],
+        # Stored as sent: `europe/rome` stays in lower case, unlike in a profile.
         "time_zone": body["timeZone"],
         "availability": _rows(WORKING_WEEK if availability is None else availability),
         "overrides": _dates(body.get("overrides") or []),
     }
     store.schedules[schedule_id] = schedule
+    # The first schedule of a user does not become the default by itself.
     if body["isDefault"]:
         store.users[user_id]["default_schedule_id"] = schedule_id
     return schedule

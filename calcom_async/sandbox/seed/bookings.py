@@ -76,6 +76,7 @@ def add_bookings(store: Store, now: datetime, *, count: int, host_id: int, ties:
         times = zip(starts, created, strict=True)
         bookings = [_booking(store, world, rng, now=now, start=start, created=at) for start, at in times]
         _chain_series(store, bookings)
+        # Past the hook that invalidates cached views for each row.
         dict.update(store.bookings, {booking.uid: booking for booking in bookings})
     store.changed()
 
@@ -139,6 +140,7 @@ def _starts(now: datetime, count: int, rng: random.Random, *, ties: bool) -> lis
     room = int(2 * YEAR / spacing)
     places = [index * distinct // count * room // distinct for index in range(count)]
     reach = max(2, count // 10)
+    # Later meetings tend to be booked later, with some disorder: exports must not rely on either order.
     order = sorted(range(count), key=lambda index: index + rng.random() * reach)
     return [base + spacing * places[index] for index in order]
 

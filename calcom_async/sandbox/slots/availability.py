@@ -65,7 +65,7 @@ def free_slots(
     seats = Seats.taken(store, clock, event_type, bookings)
     reserved = Reserved(reserved_times(store, clock, user_ids), frozenset(seats.booked))
     days = available_slots(query, event, built, reserved)
-    length = timedelta(minutes=event.length if duration is None else duration)
+    length = timedelta(minutes=duration or event.length)
     return {day: [seats.slot(slot_start, length) for slot_start in starts] for day, starts in days.items()}
 
 

@@ -32,6 +32,8 @@ def plan(context: Context, trigger: str, payload: Payload, scope: Payload) -> No
     """Plan the deliveries that follow an event."""
     if trigger in _CONFIRMED and (booking := context.store.bookings.get(payload.get("uid", ""))) is not None:
         for later, moment in ((STARTED, booking.start), (ENDED, booking.end)):
+            # The real server plans these jobs when a booking is made or moved, for the webhooks of that moment; later
+            # webhooks get nothing for it.
             if webhook_ids := _ids(context.store, later, scope):
                 key = (booking.uid, later)
                 planned = context.store.extras["meetings"]
@@ -54,6 +56,7 @@ def _announce_meeting(  # noqa: PLR0917 - bound by `partial`, in this order
 ) -> None:
     """Deliver the start or end of a booking that still takes place then; a day late is too late."""
     booking = context.store.bookings.get(uid)
+    # A job that is more than a day late is dropped, for instance after the sandbox's clock was moved far ahead.
     if booking is None or booking.status != "accepted" or context.clock.now() - moment > _TOO_LATE:
         return
     _send(context, trigger, _meeting(context.store, booking), scope, webhook_ids)

@@ -203,6 +203,7 @@ def _row(webhook: Webhook) -> Webhook:
 def _create(call: Call, scope: WebhookScope, owner_id: Any) -> Webhook:
     """Create a webhook for a request."""
     given = _changes(call, scope)
+    # Another owner may use the same URL; the receiver then gets an event from each.
     if any(webhook["subscriberUrl"] == given["subscriberUrl"] for webhook in scope.owned(call, owner_id)):
         raise errors.conflict(f"Webhook with this subscriber url already exists for this {scope.label}")
     webhook = {**_BLANK, "id": call.store.uuid(), "createdAt": iso(call.clock.now()), **given}
@@ -225,6 +226,7 @@ def _changes(call: Call, scope: WebhookScope, *, update: bool = False) -> dict[s
 
 def _is_stored(name: str, value: Any) -> bool:
     """Return whether a value is stored; null is stored only for fields that can be cleared."""
+    # An empty text is stored as it is; only null clears.
     return value is not None or name in ("payloadTemplate", "secret")
 
 
