@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, Unpack, overload
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -107,10 +107,11 @@ class resource(Generic[R]):  # noqa: N801 - used like `property`
     def __get__(self, client: Calcom | None, owner: type[Calcom]) -> Self | R:
         if client is None:
             return self
-        if self.name not in client.__dict__:
+        found: R | None = client.__dict__.get(self.name)
+        if found is None:
             cls = getattr(import_module(f"calcom_async.resources.{self.module}"), self.class_name)
-            client.__dict__[self.name] = cls(client._context)  # noqa: SLF001 - a part of the client
-        return cast("R", client.__dict__[self.name])
+            found = client.__dict__[self.name] = cls(client._context)  # noqa: SLF001 - a part of the client
+        return found
 
     def __set__(self, client: Calcom, value: Any) -> NoReturn:
         raise AttributeError(f"{self.name} of a Calcom client cannot be set")

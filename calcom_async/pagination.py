@@ -8,11 +8,11 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from calcom_async.decoding import UNKNOWN_PAGING, Envelope, build, decode
+from calcom_async.decoding import UNKNOWN_PAGING, CursorEnvelope, Envelope, build, decode
 from calcom_async.errors import DecodeError, InvalidRequestError, shown
 from calcom_async.models.pagination import Pagination
 from calcom_async.requests import Request
-from calcom_async.responses import NO_DATA, Response, data_of, read_cursor_envelope, read_envelope
+from calcom_async.responses import NO_DATA, Response, data_of, enveloped, read_envelope
 
 T = TypeVar("T")
 
@@ -112,7 +112,7 @@ UNPAGED = PaginationSpec(maximum=0)
 
 def read_page(kind: Any, response: Response, *, skip: int, take: int, request: Request | None = None) -> Page[Any]:
     """Decode one page of a list whose rows are of `kind`."""
-    return _page(read_envelope(list[kind], response, request), list[kind], skip, take)
+    return _page(read_envelope(enveloped(list[kind]), response, request), list[kind], skip, take)
 
 
 def page_of(body: Any, *, skip: int, take: int) -> Page[Any]:
@@ -154,7 +154,7 @@ def read_cursor_page(
     kind: Any, response: Response, *, spec: PaginationSpec, offset: PageOffset, request: Request | None = None
 ) -> Page[Any]:
     """Decode one page of a cursor list whose rows are of `kind`."""
-    envelope = read_cursor_envelope(response, request)
+    envelope = read_envelope(CursorEnvelope, response, request)
     data, where, objects = bytes(envelope.data or NULL), "$.data", [envelope.pagination, envelope.meta]
     if spec.rows and data != NULL:
         members = decode(dict[str, msgspec.Raw], data, where)

@@ -39,9 +39,8 @@ values, these tests fail:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import inf
-
-import msgspec
 
 from calcom_async.errors import RateLimit
 
@@ -92,7 +91,8 @@ def plausible_limits(limits: Sequence[RateLimit]) -> Sequence[RateLimit]:
     return tuple(plausible.values())
 
 
-class WindowEstimate(msgspec.Struct):
+@dataclass(slots=True)  # attributes are set five times faster than those of a msgspec.Struct
+class WindowEstimate:
     """What is known about one named limit. All times are those of the event loop, in seconds.
 
     The reported window ends in (`ends_after`, `ends_by`]: Reset is rounded up to whole seconds, and the response took
@@ -202,25 +202,14 @@ class WindowEstimate(msgspec.Struct):
     def update(self, reported: RateLimit, sent_at: float, now: float, in_flight: int, *, blocked: bool) -> None:
         """Update from the headers of a response. If `blocked`, Reset may be the end of a block, not of the window."""
         ends_after, ends_by = sent_at + reported.reset - 1, now + reported.reset + CLOCK_TOLERANCE
-        of_another_window = ends_after < self.previous_end or ends_by <= self.ends_after
-        if of_another_window and (blocked or sent_at < self.confirmed_at):
-            self.mark_unconfirmed(1, now)  # a late response, of the previous window
-            return
-        is_unlikely = reported.reset > MAX_RETRY_AFTER and reported.reset > 2 * self.window and not blocked
-        self.is_suspect = is_unlikely and not self.is_suspect
-        if self.is_suspect:
-            self.mark_unconfirmed(1, now)  # a second response has to confirm that the window is that long
-            return
-        restarts = not blocked and (of_another_window or reported.limit != self.limit or self.ends_by == -inf)
-        self.no_headers = False
-        if blocked:
-            self.limit = reported.limit
-            self.remaining, self.ends_by, self.caution = 0, max(self.ends_by, ends_by), 1.0
-        elif restarts:
-            self._restart(reported, ends_after, ends_by)
-        elif ends_after >= self.ends_by:
-            self._open(reported, ends_after, ends_by)
-        else:
+        is_same_window = (
+            not blocked
+            and reported.limit == self.limit
+            and self.previous_end <= ends_after < self.ends_by
+            and self.ends_after < ends_by
+        )
+        restarts = False
+        if is_same_window:
             # Nearly every response. A comparison costs a fifth of a call of min() or max().
             if reported.remaining < self.remaining:
                 self.remaining = reported.remaining
@@ -228,12 +217,33 @@ class WindowEstimate(msgspec.Struct):
                 self.ends_after = ends_after
             if ends_by < self.ends_by:
                 self.ends_by = ends_by
+            self.is_suspect = False
+        else:
+            of_another_window = ends_after < self.previous_end or ends_by <= self.ends_after
+            if of_another_window and (blocked or sent_at < self.confirmed_at):
+                self.mark_unconfirmed(1, now)  # a late response, of the previous window
+                return
+            is_unlikely = reported.reset > MAX_RETRY_AFTER and reported.reset > 2 * self.window and not blocked
+            self.is_suspect = is_unlikely and not self.is_suspect
+            if self.is_suspect:
+                self.mark_unconfirmed(1, now)  # a second response has to confirm that the window is that long
+                return
+            restarts = not blocked and (of_another_window or reported.limit != self.limit or self.ends_by == -inf)
+            if blocked:
+                self.limit = reported.limit
+                self.remaining, self.ends_by, self.caution = 0, max(self.ends_by, ends_by), 1.0
+            elif restarts:
+                self._restart(reported, ends_after, ends_by)
+            else:
+                self._open(reported, ends_after, ends_by)
+        self.no_headers = False
         if not blocked and (reported.remaining == reported.limit - 1 or reported.reset > self.window):
             self.window = max(1.0, reported.reset)
-        self._count_other_hits(sent_at, now, in_flight)
+        has_more_hits = self._count_other_hits(sent_at, now, in_flight)
         if restarts:
             self.initial_hits = self.other_hits
-        self._estimate_sharing(now)
+        if has_more_hits or self.is_shared or not is_same_window:
+            self._estimate_sharing(now)
 
     def _restart(self, reported: RateLimit, ends_after: float, ends_by: float) -> None:
         """Start from this response alone: it is the first, or newer than everything that it contradicts.
@@ -256,15 +266,20 @@ class WindowEstimate(msgspec.Struct):
         self.remaining = reported.remaining
         self.confirmed = self.unconfirmed = self.other_hits = self.initial_hits = 0
 
-    def _count_other_hits(self, sent_at: float, now: float, in_flight: int) -> None:
-        """Count the hits of other clients, at least: the server may have counted our requests in flight already."""
+    def _count_other_hits(self, sent_at: float, now: float, in_flight: int) -> bool:
+        """Count the hits of other clients, and return whether there are more than before.
+
+        There are at least so many: the server may have counted our requests in flight already.
+        """
         if sent_at >= self.unconfirmed_at:
             self.confirmed, self.unconfirmed = self.confirmed + self.unconfirmed, 0
         self.confirmed += 1
         self.confirmed_at = now
         other_hits = self.limit - self.remaining - self.confirmed - self.unconfirmed - in_flight
-        if other_hits > self.other_hits:
-            self.other_hits = other_hits
+        if other_hits <= self.other_hits:
+            return False
+        self.other_hits = other_hits
+        return True
 
     def _estimate_sharing(self, now: float) -> None:
         """Estimate what other clients do from the hits that are not ours."""

@@ -136,7 +136,7 @@ class BucketQueue:
 
     def try_acquire(self, number: int) -> Permit | None:
         """Return a permit if a new request may be sent at once."""
-        now = self.now()
+        now = self.loop.time() + self.clock_offset
         return self.grant(number, now) if not self.waiters and self.state.ready_at(now) <= now else None
 
     def grant(self, number: int, now: float, waited: float = 0.0) -> Permit:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache, lru_cache
 from types import NoneType
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -23,6 +23,8 @@ from calcom_async.requests import CallContext, Request
 from calcom_async.versions import version_hint
 
 log: logging.Logger = logging.getLogger("calcom_async")
+
+E = TypeVar("E", Envelope[Any], CursorEnvelope)
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -190,7 +192,7 @@ def read(kind: Any, response: Response, request: Request | None = None) -> Any:
         if response.body and _is_failure(decode(StatusOnly, response.body)):
             raise ApiError(**_error_fields(response, request))
         return None
-    return data_of(read_envelope(kind, response, request), kind)
+    return data_of(read_envelope(enveloped(kind), response, request), kind)
 
 
 def read_whole(response: Response, request: Request | None = None) -> Any:
@@ -202,25 +204,15 @@ def read_whole(response: Response, request: Request | None = None) -> Any:
 
 
 @cache
-def _enveloped(kind: Any) -> Any:
+def enveloped(kind: Any) -> type[Envelope[Any]]:
+    """Return the type of an envelope whose data is of `kind`."""
     return Envelope[kind]
 
 
-def read_envelope(kind: Any, response: Response, request: Request | None) -> Envelope[Any]:
+def read_envelope(envelope_type: type[E], response: Response, request: Request | None) -> E:
     """Decode the envelope of a response; raise the `ApiError` in the body of a failure with a status of success."""
-    envelope: Envelope[Any] = _read_success(_enveloped(kind), response, request)
-    return envelope
-
-
-def read_cursor_envelope(response: Response, request: Request | None) -> CursorEnvelope:
-    """Do the same for a list that is read with a cursor."""
-    envelope: CursorEnvelope = _read_success(CursorEnvelope, response, request)
-    return envelope
-
-
-def _read_success(kind: Any, response: Response, request: Request | None) -> Any:
     try:
-        envelope = decode(kind, response.body)
+        envelope: E | None = decode(envelope_type, response.body)
     except DecodeError:
         # A failure has no data, or other data than a success.
         if not _reports_failure(response.body):

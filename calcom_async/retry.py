@@ -53,7 +53,8 @@ class RetryBudget:
 
     def earn(self) -> None:
         """Add the share of one call."""
-        self.left = min(self.FULL, self.left + self.per_call)
+        if self.left < self.FULL:
+            self.left = min(self.FULL, self.left + self.per_call)
 
     def spend(self) -> bool:
         """Pay for a retry; return False if nothing is left."""
