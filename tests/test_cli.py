@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from timeouts import TIMEOUT, closed_port
 from typer.main import get_command
 
 from calcom_async.cli import app, connect, exit_codes
+from calcom_async.cli.options import Command
 from calcom_async.sandbox import Sandbox
 
 
@@ -62,14 +64,37 @@ def test_help_lists_every_exit_code(args: list[str]) -> None:
     assert "130 interrupted" in text
 
 
-def commands(command: Any, *words: str) -> Iterator[list[str]]:
-    """Yield the words of a command and of all below it."""
-    yield [*words]
+def is_group(command: Any) -> bool:
+    """Whether a command has commands below it."""
+    return hasattr(command, "commands")
+
+
+def commands(command: Any, *words: str) -> Iterator[tuple[list[str], Any]]:
+    """Yield a command and all below it, each with its words."""
+    yield [*words], command
     for name, child in getattr(command, "commands", {}).items():
         yield from commands(child, *words, name)
 
 
-COMMANDS = [*commands(get_command(app))]
+COMMANDS = [words for words, _ in commands(get_command(app))]
+HELP_TEXTS = {" ".join(words): command.help for words, command in commands(get_command(app)) if not is_group(command)}
+
+
+@pytest.mark.parametrize("command", HELP_TEXTS)
+def test_the_help_has_an_example(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The help of every command shows how to call it, with options that exist."""
+    monkeypatch.setattr(Command, "invoke", lambda *_: None)
+    examples = re.findall(r"^calcom-async (.+)$", HELP_TEXTS[command], re.MULTILINE)
+    assert examples
+    for example in examples:
+        assert example.startswith(command)
+        assert invoke(*shlex.split(example)).exit_code == 0
+
+
+def test_the_help_lists_the_commands_in_the_order_of_use() -> None:
+    """Commands for bookings come first, then the others."""
+    names = re.findall(r"^  ([a-z-]+)  ", invoke("--help").stdout.partition("Commands:")[2], re.MULTILINE)
+    assert (names[:4], names[-1]) == (["bookings", "agenda", "book", "slots"], "sandbox")
 
 
 @pytest.mark.parametrize("args", COMMANDS, ids=" ".join)

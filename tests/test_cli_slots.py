@@ -17,8 +17,9 @@ from cli_runner import connection_args, invoke
 from sent_requests import ADA, MONDAY
 from timeouts import TIMEOUT
 
-from calcom_async import Calcom, ConnectionFailedError, SlotQuery
-from calcom_async.cli.slots import _warn_on_error
+from calcom_async import Calcom, ConnectionFailedError, SlotChange, SlotQuery
+from calcom_async.cli.slots import _rows, _warn_on_error
+from calcom_async.models import Slot
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.event_types.records import new_event_type
 
@@ -229,6 +230,19 @@ def test_a_failed_poll_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
     query = SlotQuery(event_type_id=1)
     _warn_on_error({"my/event": query})(query, ConnectionFailedError("cut [off]", sent=True))
     assert capsys.readouterr().err == "warning: cannot read the free times of my/event, will try again: cut [off]\n"
+
+
+def test_changes_as_json() -> None:
+    """With --json, each free, opened or closed time is a row."""
+    early, late = (Slot(start=datetime(2026, 11, 4, hour, tzinfo=UTC)) for hour in (9, 10))
+    common = {"key": "ana/thirty", "query": SlotQuery(event_type_id=1), "seen_at": late.start}
+    first = SlotChange(**common, opened=(early,), closed=(), since=None)
+    change = SlotChange(**common, opened=(late,), closed=(early,), since=early.start)
+    assert [(row["event"], row["change"], row["start"].hour) for row in (*_rows(first), *_rows(change))] == [
+        ("ana/thirty", "free", 9),
+        ("ana/thirty", "closed", 9),
+        ("ana/thirty", "opened", 10),
+    ]
 
 
 def test_watch_ends_on_a_permanent_error(sandbox: Sandbox) -> None:

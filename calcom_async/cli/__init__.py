@@ -30,9 +30,19 @@ from calcom_async.cli.terminal import discard_output, echo, one_line, print_prob
 from calcom_async.cli.webhooks import webhooks
 from calcom_async.errors import ExportError
 
+ORDER = (
+    *("bookings", "agenda", "book", "slots", "event-types", "export", "webhooks", "api", "ops", "whoami", "doctor"),
+    *("profiles", "mcp", "skill", "sandbox"),
+)
+"""The order of the commands in the help."""
+
 
 class Commands(TyperGroup):
     """All commands, with the handling of output errors and usage errors that they share."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands in the order of the help."""
+        return sorted(super().list_commands(ctx), key=ORDER.index)
 
     def make_context(self, *args: Any, **more: Any) -> Any:
         """Parse the command line, or print the help."""

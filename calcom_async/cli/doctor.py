@@ -43,6 +43,8 @@ def doctor(
     Also check the clock, the API versions, the rate limit and the latency, and count what the key can access. This
     takes at most ten requests and changes nothing. The exit code is 0, or that of the first failed check. A warning is
     not a failure.
+
+    calcom-async doctor
     """
     results = run(_run_checks(target))
     if json:

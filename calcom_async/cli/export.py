@@ -79,6 +79,10 @@ def export_command(
 
     A --report has one line of JSON per export: its file, rows, requests, missing rows and seconds, whether it was
     resumed, and the error if it failed.
+
+    calcom-async export bookings -o past.csv --status past --since 2026-01-01
+
+    calcom-async export bookings -o bookings.jsonl --incremental --resume
     """
     _check_report(report, output, checkpoint, accounts)
     with ReportFile(report, thing, output) as lines:

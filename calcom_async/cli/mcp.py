@@ -48,7 +48,7 @@ def mcp(
         ),
     ] = None,
 ) -> None:
-    """Run an MCP server with tools for AI agents.
+    """Run an MCP server for AI agents.
 
     Agents start the command themselves and use its standard input and output. The README shows how to configure them.
 

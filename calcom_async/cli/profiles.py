@@ -82,7 +82,10 @@ def _read_key() -> Secret:
 
 @profiles.command("list", cls=Command)
 def list_profiles(json: JsonOption = False) -> None:
-    """List the profiles, without their keys."""
+    """List the profiles, without their keys.
+
+    calcom-async profiles list
+    """
     rows = [
         {"name": name, "base_url": Secret(known.base_url or "").reveal(), "booking_url": known.booking_url}
         for name, known in sorted(load_profiles().items())
@@ -94,7 +97,10 @@ def list_profiles(json: JsonOption = False) -> None:
 def remove(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the profile.", autocompletion=complete_profile)],
 ) -> None:
-    """Remove a profile."""
+    """Remove a profile.
+
+    calcom-async profiles remove work
+    """
     load_profile(name)
     save_profiles({other: source for other, source in load_profiles().items() if other != name})
     print_status("[green]removed[/]", f"profile {name}")

@@ -51,6 +51,8 @@ def sandbox(
 
     It behaves as Cal.com does. The first line of the output sets the variables that the other commands and the Python
     client read. The server runs until Ctrl-C and sends nothing to other machines.
+
+    calcom-async sandbox --bookings 100000
     """
     from calcom_async.sandbox import Sandbox
 

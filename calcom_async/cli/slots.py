@@ -207,7 +207,8 @@ def _minutes_cell(minutes: list[int]) -> str:
 def watch(
     target: Target,
     events: Annotated[
-        list[str], typer.Argument(metavar="EVENT...", help="Event types: ids, or USERNAME/SLUG.", show_default=False)
+        list[str],
+        typer.Argument(metavar="EVENT", help="Ids, USERNAME/SLUG, or booking links.", show_default=False),
     ],
     interval: Annotated[
         float, typer.Option(metavar="SECONDS", min=1, max=86_400, help="Polling interval per event type.")
@@ -217,10 +218,12 @@ def watch(
     duration: DurationOption = None,
     team: TeamOption = False,
     organization: OrganizationOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON text per line.")] = False,
 ) -> None:
     """Print free times that open or close.
 
     The first lines show the number of free times. Then each line is a time that opened (+) or closed (-), until Ctrl-C.
+    With --json, each line has an event, a start and a change: free (at first), opened or closed.
 
     calcom-async slots watch ana/thirty ana/sixty --interval 30
     """
@@ -236,8 +239,12 @@ def watch(
         watcher = cal.watch_slots(queries, days=days, interval=interval, on_error=_warn_on_error(queries))
         async with aclosing(aiter(watcher)) as changes:
             async for change in changes:
-                for line in _lines(change, days, shown):
-                    echo(line)
+                if json:
+                    for row in _rows(change):
+                        print_json(row, compact=True)
+                else:
+                    for line in _lines(change, days, shown):
+                        echo(line)
 
     run_with_client(target, work, endless=True)
 
@@ -248,6 +255,13 @@ def _warn_on_error(queries: dict[str, SlotQuery]) -> Callable[[SlotQuery, Calcom
     return lambda query, error: print_problem(
         "[yellow]warning:[/]", f"cannot read the free times of {names[query]}, will try again: {error}"
     )
+
+
+def _rows(change: SlotChange) -> Iterator[dict[str, Any]]:
+    """Yield what --json prints for a change: a row for each free time at first, then for each that opens or closes."""
+    opened = [("free" if change.is_initial else "opened", slot.start) for slot in change.opened]
+    for kind, start in sorted([*opened, *(("closed", slot.start) for slot in change.closed)], key=itemgetter(1)):
+        yield {"event": change.key, "change": kind, "start": start}
 
 
 def _lines(change: SlotChange, days: int, zone: ZoneInfo) -> Iterator[str]:

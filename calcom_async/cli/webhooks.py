@@ -129,7 +129,7 @@ def listen(
 
     calcom-async webhooks listen --sandbox
 
-    calcom-async webhooks listen --trigger BOOKING_CREATED --forward http://localhost:8000/cal
+    calcom-async webhooks listen --forward http://localhost:8000/cal
     """
     variable = secret_env or (SECRET if os.environ.get(SECRET) else None)
     listener = WebhookListener(
