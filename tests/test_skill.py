@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_runner import invoke
@@ -29,14 +30,20 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture
-def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
-    """Run a sandbox that the environment points to, and change to an empty folder."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def running_sandbox() -> Iterator[Sandbox]:
+    """Start the server once."""
     with Sandbox(bookings=20) as server:
-        monkeypatch.setenv("CAL_API_URL", server.url)
-        monkeypatch.setenv("CAL_API_KEY", server.api_key)
         yield server
+
+
+@pytest.fixture
+def sandbox(running_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Sandbox:
+    """Return a sandbox that the environment points to, and change to an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CAL_API_URL", running_sandbox.url)
+    monkeypatch.setenv("CAL_API_KEY", running_sandbox.api_key)
+    return running_sandbox
 
 
 def test_the_commands_run_in_order(sandbox: Sandbox) -> None:
@@ -53,7 +60,8 @@ def test_the_commands_run_in_order(sandbox: Sandbox) -> None:
             found["UID"] = json.loads(result.stdout)["uid"]
         elif words[2] == "reschedule":
             found["NEW_UID"] = json.loads(result.stdout)["uid"]
-    assert found["UID"] != found["NEW_UID"]
+    old = json.loads(invoke("bookings", "get", found["UID"], "--json").stdout)
+    assert (old["status"], old["rescheduledToUid"]) == ("cancelled", found["NEW_UID"])
     assert sandbox.store.bookings[found["NEW_UID"]].status == "accepted"
 
 
@@ -64,17 +72,17 @@ def test_the_python_block_runs(sandbox: Sandbox, capsys: pytest.CaptureFixture[s
     printed = capsys.readouterr().out
     assert "taken" not in printed
     assert "lengthInMinutes" in printed
-    assert [booking.status for booking in sandbox.store.bookings.values()].count("cancelled") >= 2
+    assert [booking.cancellation_reason for booking in sandbox.store.bookings.values()].count("conflict") == 1
 
 
 def test_the_mcp_configuration_starts_the_server() -> None:
-    """The configuration is JSON, its command exists, and every tool of the server is named once."""
+    """The configuration is JSON, its command exists, and every tool of the server is named."""
     [block] = blocks(SKILL, "json")
     [server] = json.loads(block)["mcpServers"].values()
     assert server["command"] == "calcom-async"
     assert invoke(*server["args"], "--help").exit_code == 0
     section = SKILL.partition("## MCP")[2]
-    assert sorted(re.findall(r"`(\w+)`", section)) == sorted(tool.name for tool in TOOLS)
+    assert sorted(set(re.findall(r"`(\w+)`", section))) == sorted(tool.name for tool in TOOLS)
 
 
 def rows() -> list[tuple[str, str, str]]:
@@ -91,6 +99,38 @@ def test_operations_versions_and_parameters_are_those_of_the_catalog(name: str, 
     assert (operation.version or "") == version
     named = set(re.findall(r"[a-z][\w.]*", parameters)) - {"and", "or", "with"}
     assert named <= operation.query | operation.body
+
+
+WRONG = [
+    ("startTime", "GET /v2/slots -q eventTypeId=1 -q startTime=2030-01-01 -q endTime=2030-01-02", None),
+    ("eventTypeSlug", "GET /v2/slots -q eventTypeId=1 -q eventTypeSlug=x -q start=2030-01-01 -q end=2030-01-02", None),
+    ("organizationSlug", "GET /v2/slots -q eventTypeSlug=x -q start=2030-01-01 -q end=2030-01-02", None),
+    ("take", "GET /v2/bookings -q take=251", None),
+    (
+        "timeZone",
+        "POST /v2/bookings",
+        {"start": "2030-01-01T09:00", "eventTypeId": 1, "attendee": {"name": "Ada", "email": "ada@example.com"}},
+    ),
+    (
+        "triggers",
+        "POST /v2/webhooks",
+        {"subscriberUrl": "https://example.com", "active": True, "triggers": ["BOOKING_CONFIRMED"]},
+    ),
+    (
+        "days",
+        "PATCH /v2/schedules/1",
+        {"availability": [{"days": [1], "startTime": "09:00", "endTime": "10:00"}]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("field", "request_line", "body"), WRONG)
+def test_what_the_texts_call_wrong_is_rejected(field: str, request_line: str, body: Any, sandbox: Sandbox) -> None:
+    """The server answers 400 to each request that the texts call wrong, and names the field."""
+    result = invoke("api", *shlex.split(request_line), *(["-d", json.dumps(body)] if body else []))
+    assert result.exit_code == 3
+    assert ": 400 " in result.stderr
+    assert field in result.stderr
 
 
 def test_other_facts() -> None:
