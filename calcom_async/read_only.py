@@ -20,6 +20,7 @@ def read_only(send: Send) -> Send:
     """Send requests that only read. Raise `ReadOnlyError` for the others."""
 
     async def send_read(request: Request, context: CallContext) -> Response:
+        """Send a request if it only reads."""
         if is_read(request):
             return await send(request, context)
         body = None if request.body is None else without_secrets(msgspec.json.decode(request.body))

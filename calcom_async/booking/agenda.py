@@ -39,6 +39,7 @@ async def agenda(
         since, until = midnights[0] - DAY, midnights[-1] + DAY
     except OverflowError:
         raise InvalidRequestError(f"start is out of range: {first.isoformat()}") from None
+    # Without a status, because "upcoming" leaves out the bookings of today that are over.
     async with aclosing(aiter(bookings.list(after_start=since, before_end=until))) as rows:
         meetings = [
             booking

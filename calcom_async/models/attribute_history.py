@@ -97,6 +97,7 @@ class SyncTeamChange(Model, frozen=True, kw_only=True):
     created_at: datetime | None = None
 
 
+# The values are texts whatever the type of the attribute.
 class AttributeSyncRun(Model, frozen=True, kw_only=True):
     """One synchronization of the attributes of a user with another system."""
 

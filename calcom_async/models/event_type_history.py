@@ -16,6 +16,7 @@ class AuditActor(Model, frozen=True, kw_only=True, gc=False):
     display_avatar: str | None = None
 
 
+# The specification has four shapes with a tag, folded into one here: a fifth one must not lose the entry.
 class AuditFieldValue(Model, frozen=True, kw_only=True):
     """The value of a changed field; `type` determines which other attributes are set.
 
@@ -59,6 +60,7 @@ class EventTypeAuditLog(Model, frozen=True, kw_only=True):
     """Whether the server could read only a part of the entry."""
 
 
+# Only the specification of September 2026 shows these fields: the hosted API returned an empty list.
 class CrmSyncError(Model, frozen=True, kw_only=True):
     """A booking that could not be written to a CRM, or only in part."""
 

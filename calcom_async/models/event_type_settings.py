@@ -119,6 +119,7 @@ class ConfirmationPolicy(DisableableSetting, frozen=True, kw_only=True):
     block_unconfirmed_bookings_in_booker: bool | None = None
 
 
+# The specification declares a list. Servers take and return one object (recorded from a self-hosted server of 2026-07).
 class BookingWindow(DisableableSetting, frozen=True, kw_only=True):
     """How far ahead bookings are possible: a number of days, or a range of two dates ("2030-01-31")."""
 
@@ -140,6 +141,7 @@ class BookingLimits(DisableableSetting, frozen=True, kw_only=True):
     year: int | None = None
 
 
+# A booker at the limit is rejected when booking (400); slot searches do not know who will book.
 class BookerActiveBookingsLimit(DisableableSetting, frozen=True, kw_only=True):
     """Maximum of upcoming bookings per booker. Cannot be combined with recurrence."""
 
@@ -151,6 +153,8 @@ class DisableCancelling(DisableableSetting, frozen=True, kw_only=True):
     """Whether attendees cannot cancel; `disabled=True` turns cancelling off."""
 
 
+# The API enforces only `minutes_before`. A booking whose rescheduling is always disabled could still be moved with it
+# (recorded from a self-hosted server of 2026-07).
 class DisableRescheduling(DisableableSetting, frozen=True, kw_only=True):
     """Whether attendees cannot reschedule: never, or not in the last `minutes_before` the start."""
 
@@ -188,6 +192,7 @@ class EmailSettings(Model, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     disable_emails_to_hosts: bool | None = None
 
 
+# The fields from `require_email_for_guests` on are columns of the database, which responses contain as well.
 class CalVideoSettings(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Recording and transcription in Cal Video; ignored for platform customers."""
 

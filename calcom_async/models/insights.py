@@ -100,6 +100,7 @@ class BookingKpiStats(Model, frozen=True, kw_only=True):
     previous_range: InsightsRange | None = None
 
 
+# The names on the wire are the labels of a chart.
 class BookingEventTrend(Model, frozen=True, kw_only=True, gc=False):
     """Numbers of bookings on one day."""
 
@@ -204,6 +205,7 @@ class InsightsResponseField(Model, frozen=True, kw_only=True):
     value_string_array: list[str] | None = None
 
 
+# Other spellings than in the rest of the API: statuses in upper case, and "utm_" in snake case.
 class InsightsFormResponse(Model, frozen=True, kw_only=True):
     """A response to a routing form, and the booking that it led to."""
 

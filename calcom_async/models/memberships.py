@@ -58,6 +58,7 @@ class MembershipAttribute(Model, frozen=True, kw_only=True):
 class OrganizationMembership(Membership, frozen=True, kw_only=True):
     """Membership of a user in an organization, with the user's attributes."""
 
+    # This and both times are not in the specification. Recorded from a self-hosted server of 2025-12.
     custom_role_id: str | None = None
     """Id of a `Role`: a system role such as "member_role", or a custom one."""
     created_at: datetime | None = None

@@ -84,6 +84,7 @@ class CreateOAuthClient(UpdateOAuthClient, frozen=True, kw_only=True):
     """Names of permissions, or `["*"]` for all."""
 
 
+# Self-hosted servers of 2025-12 omit `metadata` and return null for the locale if they were never set.
 class ManagedUser(Model, frozen=True, kw_only=True):
     """A user managed by a client. The address contains the id of the client: `ada+<client id>@example.com`."""
 

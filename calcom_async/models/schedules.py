@@ -82,6 +82,7 @@ def _normalize(hours: Availability | Override, **forms: Callable[[Any], Any]) ->
             force_setattr(hours, name, form(getattr(hours, name)))
 
 
+# Neither the order of the times nor overlaps: the server accepts both, and they give no slots or the same slots.
 def _check_hours(hours: Availability | Override) -> None:
     format_time_of_day("start_time", hours.start_time)
     format_time_of_day("end_time", hours.end_time)

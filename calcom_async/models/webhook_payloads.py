@@ -127,6 +127,7 @@ class BookingPayload(SecretModel, frozen=True, kw_only=True):
     added_host_user_ids: list[int] = field(default_factory=list)
     """Of BOOKING_REASSIGNED, with `removed_host_user_ids`; `organizer` is the new host."""
     removed_host_user_ids: list[int] = field(default_factory=list)
+    # Only in BOOKING_CREATED, _RESCHEDULED, _CANCELLED and _PAID, and in _REASSIGNED by the guide alone.
     attendee_ics_content: str | None = None
     organizer_ics_content: str | None = None
 
@@ -306,6 +307,7 @@ class OutOfOfficePayload(Model, frozen=True, kw_only=True):
     entry: WebhookOutOfOfficeEntry | None = field(name="oooEntry", default=None)
 
 
+# FORM_SUBMITTED_NO_EVENT comes 15 minutes after the response if it led to no booking.
 class RoutingFormPayload(Model, frozen=True, kw_only=True):
     """Response to a routing form. `raw` of the event repeats each answer at the top level."""
 

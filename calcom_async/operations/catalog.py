@@ -46,6 +46,7 @@ class Operation:
 
 def field_names(text: str) -> frozenset[str]:
     """Expand `a{b c} d` into `a`, `a.b`, `a.c` and `d`."""
+    # `outer` holds the prefixes of the open braces, the innermost last.
     names, outer = set(), [""]
     for name, brace in re.findall(r"(\w*)([{}]?)", text):
         if name:
@@ -77,7 +78,7 @@ def _operation(verb: str, path: str, notes: list[str]) -> Operation:
     return Operation(
         verb,
         path,
-        version=(versions and versions.default) or None,
+        version=(versions and versions.default) or None,  # "" stands for no header
         newer_versions=versions.newer if versions else (),
         is_list="list" in notes,
         changes=changes,
@@ -104,6 +105,7 @@ def find_operation(verb: str, path: str) -> Operation | None:
     # Like the server, which ignores the case of paths and a slash at their end.
     parts = path.lower().removesuffix("/").split("/")
     matching = [operation for operation in OPERATIONS if operation.verb == verb and _matches(operation.path, parts)]
+    # `False` sorts before `True`, so the first part that differs decides for the literal one.
     return min(matching, key=lambda operation: [part[:1] == "{" for part in operation.path.split("/")], default=None)
 
 

@@ -60,6 +60,7 @@ def compare(specified: SpecifiedOperations) -> Iterator[Difference]:
         yield from _different_names(operation, "body", specification.body, client.body)
         if specification.response is not None:
             yield from _different_names(operation, "response", specification.response, client.response)
+        # A document names one version per operation, and the hosted one names the newest.
         if specification.version not in {None, operation.version, *operation.newer_versions}:
             yield Difference("!", str(operation), f"version {specification.version}")
         if client.versions - {operation.version, *operation.newer_versions}:
@@ -91,6 +92,7 @@ def explanation_of(difference: Difference) -> Explanation | None:
 def _different_names(
     operation: Operation, part: str, specified: Iterable[str], client: Iterable[str]
 ) -> Iterator[Difference]:
+    # A model that keeps an object as a dictionary has all of its fields.
     plain = tuple(name.removesuffix(ANY_FIELD) for name in client if name.endswith(ANY_FIELD))
     names = {name for name in client if not name.endswith(ANY_FIELD)}
     specified = set(specified)
@@ -146,7 +148,7 @@ def _json_fields(value: Any, prefix: str = "") -> Iterator[str]:
 def model_fields(hint: Any, prefix: str = "", parents: frozenset[Any] = frozenset()) -> Iterator[str]:
     """Yield the fields of a model, in the server's spelling; `*` where it keeps any object."""
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        if hint in parents:
+        if hint in parents:  # a model may contain itself
             return
         types = get_type_hints(hint)
         for field in msgspec.structs.fields(hint):

@@ -54,6 +54,7 @@ def catalog_as_specification() -> SpecifiedOperations:
 
 
 def _operation(operation: Mapping[str, Any], shared: Sequence[Any], schemas: Mapping[str, Any]) -> SpecifiedOperation:
+    # Parameters may stand at the path, for all of its methods.
     parameters = [*operation.get("parameters", ()), *shared]
     versions = [
         parameter["schema"].get("default") for parameter in parameters if parameter["name"] == "cal-api-version"
@@ -78,6 +79,7 @@ def _data_schemas(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iter
     """Yield the schemas of the `data` member in the envelope of a response."""
     while "$ref" in schema:
         schema = schemas[schema["$ref"].rpartition("/")[2]]
+    # The envelope is an alternative in responses that have several shapes.
     for part in (schema, *(part for word in _ALTERNATIVES for part in schema.get(word, ()))):
         while "$ref" in part:
             part = schemas[part["$ref"].rpartition("/")[2]]  # noqa: PLW2901

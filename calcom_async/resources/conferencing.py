@@ -78,12 +78,14 @@ class Conferencing(Resource):
 
         Raises `BadRequestError` if not connected.
         """
+        # An absolute value, so a repetition does no harm.
         await self._post(NoneType, "/conferencing/{}/default", app, idempotent=True)
 
     async def disconnect(self, app: ConferencingAppSlug) -> None:
         """Disconnect `google-meet`, `zoom` or `msteams`. Raises `BadRequestError` if it is not connected.
 
-        Warning: some servers also delete the link or address of every location in all event types of the owner.
+        Warning: servers also delete the link or address of every location in all event types of the owner. This was
+        recorded from a self-hosted server of 2025-12.
         """
         await self._delete(NoneType, "/conferencing/{}/disconnect", app)
 
@@ -100,4 +102,5 @@ class UserConferencing(Resource):
 
         Raises `BadRequestError` if not connected.
         """
+        # The app is in the body here, and in the path above (specification of September 2026).
         await self._post(NoneType, "/conferencing/default", body={"appSlug": app}, idempotent=True)

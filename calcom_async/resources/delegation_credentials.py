@@ -51,6 +51,7 @@ class DelegationCredentials(Resource):
         A second one for a domain raises `BadRequestError`. Cal.com renews the client secret of an `office365` account
         unless `opt_out_auto_secret_rotation` is true.
         """
+        # Not retried after a lost response: the second request would fail, as a domain has one credential.
         body = CreateDelegationCredential(
             workspace_platform_slug=workspace_platform_slug,
             domain=domain,
@@ -88,5 +89,6 @@ class DelegationCredentials(Resource):
 
         Raises `BadRequestError` unless the credential is for `office365`, and `NotFoundError`.
         """
+        # Only clears a failure, so it may be repeated.
         route = "/delegation-credentials/{}/reset-rotation"
         return await self._post(DelegationCredential, route, credential_id, idempotent=True)

@@ -170,6 +170,7 @@ class RoutingInsights(Resource):
             selected_team_id=selected_team_id,
             column_filters=_filters(column_filters),
             sorting=None if sorting is None else listed("sorting", sorting),
+            # The only list of the API that is paged in the body. Both are required.
             offset=offset,
             limit=limit,
         )
@@ -179,6 +180,7 @@ class RoutingInsights(Resource):
         self, *, scope: InsightsScope, selected_team_id: int | None = None, routing_form_id: str | None = None
     ) -> list[RoutingField]:
         """Return the fields that have choices, of all routing forms or of one."""
+        # These two take no period: they describe the forms, not the responses.
         body = RoutingInsightsQuery(scope=scope, selected_team_id=selected_team_id, routing_form_id=routing_form_id)
         fields: list[RoutingField] = await self._post(FIELDS, "/form-field-options", body=body, idempotent=True)
         return fields

@@ -20,6 +20,7 @@ from calcom_async.resources._base import Paging, Resource
 
 M = TypeVar("M", bound=Membership)
 
+# Without a total: only a full page tells that there may be another one.
 PAGINATION = PaginationSpec(maximum=250)
 
 
@@ -85,6 +86,7 @@ class Memberships(TeamMemberships):
 
     def list(self, *, emails: Sequence[str] | None = None, **paging: Unpack[Paging]) -> Pages[Membership]:
         """List all members by id, pending ones included, 250 per page, or those with one of up to 20 `emails`."""
+        # Separated by commas here; the list of users of an organization wants the parameter once per address.
         return self._pages(Membership, "/memberships", pagination=PAGINATION, query={"emails": emails}, **paging)
 
 

@@ -25,6 +25,7 @@ class AppPush(Resource):
     async def remove(self, *, token: str | Secret) -> None:
         """Unsubscribe the device with this push token."""
         token = Secret(token)
+        # A DELETE with a body: the row has no id that the API shows (specification of September 2026).
         body = {"token": secret_argument(token, "token")}
         await self._delete(NoneType, f"{SUBSCRIPTIONS}/app-push", body=body)
 

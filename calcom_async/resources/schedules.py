@@ -37,6 +37,7 @@ class UserSchedules(Resource):
 
         Not retried if the response is lost: names are not unique, so a retry could create a second schedule.
         """
+        # `is_default` is required by the server, so it is sent even if it is false.
         body = CreateSchedule(
             name=name,
             time_zone=time_zone,

@@ -16,6 +16,7 @@ PAGINATION = PaginationSpec(maximum=250)
 class _Workflows(Resource):
     """Base of both kinds."""
 
+    # The two kinds have the same operations, and ids of one kind are unknown to the other.
     kind: ClassVar[str] = ""
     """Last segment of the paths."""
 
@@ -33,6 +34,7 @@ class _Workflows(Resource):
         An email address or phone number that is not verified for the team raises `BadRequestError`, an event type of
         another owner `UnauthorizedError`.
         """
+        # Names are not unique: a retry after a lost response could create a second workflow.
         return await self._post(Workflow, "/workflows" + self.kind, body=workflow)
 
     async def update(self, workflow_id: int, changes: UpdateWorkflow) -> Workflow:
