@@ -31,7 +31,7 @@ from calcom_async.export.formats import JsonLines
 
 GROUP = 5_000
 """Rows per row group; they are in memory together as columns."""
-BATCH = 2_000
+BATCH = 500
 """Rows that are in memory together as objects."""
 
 CONVERSION_ERRORS = (DecodeError, ValueError, TypeError, OverflowError)
@@ -107,6 +107,9 @@ def write(target: BinaryIO, schema: pa.Schema, parts: Iterable[pa.RecordBatch]) 
         for group in _groups(parts):
             writer.write_table(pa.Table.from_batches(group, schema))
             rows += sum(part.num_rows for part in group)
+            # Else this group would stay in memory until the next one is complete, and freed pages with it.
+            del group
+            pa.default_memory_pool().release_unused()
     return rows
 
 

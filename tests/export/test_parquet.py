@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -208,3 +208,22 @@ def test_row_groups_stay_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert sum(sizes) == 80
     assert all(20 <= size < 24 for size in sizes[:-1])
     assert file.read().column("count").to_pylist() == list(range(80))
+
+
+def test_only_one_row_group_is_in_memory_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows of a group are freed before those of the next one are read."""
+    monkeypatch.setattr(parquet, "GROUP", 1_000)
+    schema = pa.schema([("text", pa.string())])
+    batch_size = pa.RecordBatch.from_pylist([{"text": "x" * 1_000}] * 100, schema).nbytes
+    in_use: list[int] = []  # before the first batch of each group
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        before = pa.total_allocated_bytes()
+        for number in range(40):
+            if number % 10 == 0:
+                in_use.append(pa.total_allocated_bytes() - before)
+            yield pa.RecordBatch.from_pylist([{"text": "x" * 1_000}] * 100, schema)
+
+    with (tmp_path / "rows.parquet").open("wb") as file:
+        parquet.write(file, schema, batches())
+    assert max(in_use) < 3 * batch_size
