@@ -1,4 +1,7 @@
-"""Read the headers by which a server announces the end of an operation. No I/O."""
+"""Read the headers by which a server announces the end of an operation. No I/O.
+
+They are those of https://www.rfc-editor.org/rfc/rfc9745 and https://www.rfc-editor.org/rfc/rfc8594.
+"""
 
 from __future__ import annotations
 

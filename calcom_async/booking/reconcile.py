@@ -6,6 +6,9 @@
 
 Cal.com has no idempotency keys of its own. A failed attempt may therefore have taken effect: its response was lost, or
 an earlier attempt was slow. So each failure is reconciled with the bookings on the server before the next attempt.
+
+For accepted bookings the database has a unique key of host, start and end (https://github.com/calcom/cal.diy/pull/13865).
+It prevents a second booking, but the error of a retry does not say that the first one exists.
 """
 
 from __future__ import annotations

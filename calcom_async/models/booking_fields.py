@@ -1,4 +1,7 @@
-"""Booking fields: the questions that an event type asks the booker."""
+"""Booking fields: the questions that an event type asks the booker.
+
+The guide to them is https://cal.com/docs/platform/guides/booking-fields.
+"""
 
 from typing import Literal
 

@@ -117,4 +117,6 @@ class ManagedUsers(Resource):
 
     async def force_refresh(self, user_id: int) -> ManagedUserTokens:
         """Create new tokens without the old ones, and revoke those. For a lost refresh token."""
+        # Valid for 60 minutes and a year, like those of a refresh:
+        # https://cal.com/docs/api-reference/v2/platform-managed-users/force-refresh-tokens
         return await self._post(ManagedUserTokens, "/users/{}/force-refresh", user_id)
