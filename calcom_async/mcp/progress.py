@@ -37,6 +37,8 @@ class Progress:
             yield
         finally:
             reports.cancel()
+            # The client may be gone: a report that failed is of no interest.
+            await asyncio.gather(reports, return_exceptions=True)
 
     async def _send_reports(self) -> None:
         waited = 0.0

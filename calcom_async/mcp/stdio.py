@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import stat
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
@@ -25,19 +26,23 @@ async def serve_stdio(server: Server[Any]) -> None:
 
 
 async def _stdin() -> Any:
-    """Return the lines of standard input.
+    """Return the lines of standard input; None lets the SDK read them.
 
-    The SDK reads them in a thread, which would keep a cancelled server alive until the next line comes. Where the event
-    loop can read standard input itself (a pipe or a terminal, not on Windows), no thread is needed.
+    The SDK reads in a thread, which would keep a cancelled server alive until the next line comes. Where the event loop
+    can read standard input itself (a pipe, a socket or a terminal, not on Windows), no thread is needed.
     """
     reader = asyncio.StreamReader(limit=MAX_LINE)
-    loop = asyncio.get_running_loop()
     try:
         number = sys.stdin.fileno()
-        # The event loop changes the mode of what it reads. A terminal is opened again, because the shell uses it too.
-        own = os.open(os.ttyname(number), os.O_RDONLY) if os.isatty(number) else os.dup(number)
-        pipe = os.fdopen(own, "rb", buffering=0)
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+        if os.isatty(number):
+            # The event loop changes the mode of what it reads, and the shell uses this terminal too: open it again.
+            source = os.open(os.ttyname(number), os.O_RDONLY)
+        elif stat.S_IFMT(os.fstat(number).st_mode) in {stat.S_IFIFO, stat.S_IFSOCK}:
+            source = os.dup(number)
+        else:
+            return None  # reading a file never waits
+        pipe = os.fdopen(source, "rb", buffering=0)
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
     except (NotImplementedError, OSError, ValueError):
         return None
     return _lines(reader)

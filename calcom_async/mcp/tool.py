@@ -15,7 +15,7 @@ from calcom_async.errors import InvalidRequestError
 from calcom_async.mcp.call import ToolCall
 
 TimeZone = Annotated[
-    str, Meta(description="IANA zone of all times of this call, given and returned", examples=["Asia/Kolkata"])
+    str, Meta(description="IANA zone of times without an offset, and of the result", examples=["Asia/Kolkata"])
 ]
 Cursor = Annotated[str, Meta(description="next_cursor of the previous result", examples=["eyJ0Ijoi"], max_length=400)]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 
 import pytest
-from cli_runner import invoke
+from cli_runner import connection_args, invoke
 
 from calcom_async.cli.mcp import TOKEN_VARIABLE, _token
 from calcom_async.errors import ConfigError
+from calcom_async.mcp import stdio
 
 
 @pytest.mark.parametrize(
@@ -24,6 +27,29 @@ def test_wrong_options_are_reported_before_anything_starts(args, message):
     result = invoke("mcp", "--sandbox", *args)
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
+
+
+def test_the_command_serves_until_its_input_ends(sandbox):
+    """The command answers the messages of its input, and ends with it."""
+    params = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
+    result = invoke("mcp", *connection_args(sandbox), input=json.dumps(message) + "\n")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["result"]["serverInfo"]["name"] == "calcom-async"
+
+
+async def test_standard_input_is_read_without_a_thread(monkeypatch):
+    """A pipe is read by the event loop. A message that is too long is skipped, and bytes that are no text replaced."""
+    monkeypatch.setattr(stdio, "MAX_LINE", 100)
+    reading, writing = os.pipe()
+    with open(reading) as stdin:  # noqa: ASYNC230, PTH123 - nothing is read from it here
+        monkeypatch.setattr(sys, "stdin", stdin)
+        lines = await stdio._stdin()
+        os.write(writing, b"x" * 300 + b"\nfirst \xff\n")
+        os.close(writing)
+        received = [line async for line in lines]
+    assert received[-1] == "first \ufffd\n"
+    assert all("x" * 101 not in line for line in received)
 
 
 def test_a_port_in_use_is_reported():

@@ -305,6 +305,17 @@ def test_bookings_with_odd_values_are_shown():
     assert (row.start, row.end_utc, row.weekday, row.hosts) == ("", "", "", [])
 
 
+async def test_a_lost_look_up_leaves_the_outcome_unknown(sandbox):
+    """If the look-up after a lost response fails too, the model is told to look before it tries again."""
+    async with agent_of(sandbox) as agent:
+        uid = (await agent.call("book", **BOOK))["booking"]["uid"]
+        sandbox.faults.add("POST", "/v2/bookings/*/cancel", cut="after")
+        sandbox.faults.add("GET", f"/v2/bookings/{uid}", status=400, after=1)
+        text = await agent.error("cancel_booking", uid=uid, time_zone=KOLKATA, reason="Ill", confirm=True)
+    assert "so was the look-up" in text
+    assert "not known whether this took effect" in text
+
+
 def test_alternatives_are_in_both_time_zones():
     """The nearest free times are those of the call and UTC."""
     from calcom_async.models.slots import Slot

@@ -7,10 +7,11 @@ import json
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx2
 import pytest
-from cli_process import cli_command, cli_environment
+from cli_process import cli_command, cli_environment, run_cli
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_agent import KOLKATA, Agent, server_process
@@ -91,6 +92,17 @@ async def test_the_command_ends_cleanly(sandbox, stop, code):
         assert await process.wait() == code
     assert all(json.loads(line)["jsonrpc"] == "2.0" for line in out.splitlines())
     assert b"Traceback" not in err
+
+
+@pytest.mark.slow
+def test_an_input_that_is_a_file_is_read_to_its_end(sandbox, tmp_path):
+    """The command answers what is in the file, or nothing for /dev/null, and ends."""
+    file = tmp_path / "input"
+    file.write_text(f"{json.dumps(INITIALIZE)}\n")
+    for path, lines in ((file, 1), (Path("/dev/null"), 0)):
+        with path.open() as stdin:
+            result = run_cli("mcp", env={"CAL_API_URL": sandbox.url, "CAL_API_KEY": sandbox.api_key}, stdin=stdin)
+        assert (result.returncode, len(result.stdout.splitlines()), result.stderr) == (0, lines, "")
 
 
 @pytest.mark.slow

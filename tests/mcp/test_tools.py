@@ -110,6 +110,25 @@ async def test_a_cut_connection_leaves_one_booking(sandbox):
     assert [one.uid for one in active(sandbox)] == [booking["uid"]]
 
 
+async def test_a_link_with_a_length_is_booked(sandbox):
+    """The length of the link counts, unless the call has one."""
+    async with agent_of(sandbox) as agent:
+        await agent.cal.request("PATCH", "/v2/event-types/1", body={"lengthInMinutesOptions": [15, 30, 45]})
+        link = "https://cal.com/ana/thirty?duration=15"
+        short = await book(agent, event_type=link)
+        long = await book(agent, TEN, event_type=link, duration=45)
+    assert (short["end_utc"], long["end_utc"]) == ("2026-11-04T09:15Z", "2026-11-04T10:45Z")
+
+
+async def test_the_time_zone_of_the_call_is_no_part_of_a_booking(sandbox):
+    """The same moment in another time zone, or with other letter case of the address, is the same booking."""
+    async with agent_of(sandbox) as agent:
+        first = await book(agent)
+        again = await book(agent, "2026-11-04T09:00", time_zone=LISBON, email="Ada@visitors.test")
+    assert again["uid"] == first["uid"]
+    assert again["start"] == "2026-11-04T09:00+00:00"
+
+
 async def test_a_booking_that_was_moved_is_told_apart(sandbox):
     """Booking again after a reschedule returns the booking and says that it is at another time."""
     async with agent_of(sandbox) as agent:
@@ -157,6 +176,20 @@ async def test_cancelling_twice_is_harmless(sandbox):
         assert (await agent.call("cancel_booking", **cancel))["message"].startswith("Nothing to do")
         await agent.error("cancel_booking", **cancel, seat_uid="x", later_too=True)
     assert active(sandbox) == []
+
+
+async def test_an_occurrence_is_cancelled_with_all_later_ones(sandbox):
+    """A series ends at the occurrence."""
+    async with agent_of(sandbox) as agent:
+        recurrence = {"interval": 1, "occurrences": 3, "frequency": "weekly"}
+        await agent.cal.request("PATCH", "/v2/event-types/1", body={"recurrence": recurrence})
+        first = await book(agent)
+        series = await agent.cal.bookings.get_series(first["series_uid"])
+        cancel = {"uid": series[1].uid, "time_zone": KOLKATA, "reason": "Ill", "later_too": True}
+        question = await agent.error("cancel_booking", **cancel)
+        await agent.call("cancel_booking", **cancel, confirm=True)
+    assert "and all later occurrences?" in question
+    assert [booking.uid for booking in active(sandbox)] == [first["uid"]]
 
 
 @pytest.mark.parametrize(("cut", "expected"), [("after", "Cancelled."), ("before", "nothing changed: repeat the call")])
@@ -280,6 +313,14 @@ async def test_availability_is_set_in_the_time_zone_of_the_schedule(sandbox):
     assert "pass weekly_hours" in nothing
 
 
+async def test_a_schedule_without_a_default_must_be_named(sandbox):
+    """Without a default schedule the call needs an id."""
+    async with agent_of(sandbox) as agent:
+        await agent.cal.schedules.delete(1)
+        text = await agent.error("set_availability", time_zone=LISBON, dates=[{"date": "2026-12-23"}])
+    assert "no default schedule" in text
+
+
 async def test_days_off_are_added_and_removed_once(sandbox):
     """The same days twice, and a removal after a lost response, change nothing more."""
     vacation = {"first_day": "2026-12-28", "last_day": "2026-12-30", "reason": "vacation"}
@@ -288,10 +329,12 @@ async def test_days_off_are_added_and_removed_once(sandbox):
             added = await agent.call("set_availability", time_zone=KOLKATA, add_days_off=vacation)
         [entry] = added["out_of_office"]
         sandbox.faults.add("DELETE", "/v2/me/ooo/*", cut="after")
+        sandbox.faults.add("POST", "/v2/me/ooo", cut="after")
+        await agent.call("set_availability", time_zone=KOLKATA, add_days_off=vacation | {"last_day": "2026-12-31"})
         for _ in range(2):
             removed = await agent.call("set_availability", time_zone=KOLKATA, remove_days_off=entry["id"])
     assert (entry["start_utc"], entry["end"]) == ("2026-12-28T00:00Z", "2026-12-31T05:29:59+05:30")
-    assert removed["out_of_office"] == []
+    assert len(removed["out_of_office"]) == 1
 
 
 async def test_exports_go_to_new_files_below_the_directory(sandbox, tmp_path):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from calcom_async.errors import BadRequestError, InvalidRequestError, NotFoundError
+from calcom_async.errors import ApiError, InvalidRequestError, NotFoundError
 from calcom_async.mcp.call import ToolCall
 from calcom_async.mcp.confirmation import Confirm
 from calcom_async.mcp.event_types import EventType, event_type_keywords
@@ -63,7 +63,7 @@ async def book(
     keywords = event_type_keywords(call.cal, event_type)
     if "usernames" in keywords:
         raise InvalidRequestError("Cal.com's API cannot book a meeting with several users")
-    duration = duration or keywords.pop("duration", None)
+    link_duration = keywords.pop("duration", None)
     attendee = Attendee(
         name=name, email=email or None, phone_number=phone or None, time_zone=attendee_time_zone or time_zone
     )
@@ -73,9 +73,9 @@ async def book(
         attendee=attendee,
         guests=guests or None,
         booking_fields_responses=responses or None,
-        length_in_minutes=duration,
+        length_in_minutes=duration or link_duration,
         location=location,
-        idempotency_key=_key(keywords, attendee, responses, guests, duration),
+        idempotency_key=_key(keywords, name, (email or "").lower(), phone, responses, guests, duration, location),
         **keywords,
     )
     when = both(booking.start, zone)
@@ -90,7 +90,8 @@ async def book(
 def _key(*content: Any) -> str:
     """Return the idempotency key of a call: the same for the same event type, attendee and answers.
 
-    The library adds the start: the same key with another start is another booking.
+    The library adds the start: the same key with another start is another booking. The time zones are no part of it,
+    because the same call in another time zone means the same booking.
     """
     encoded = msgspec.json.encode(content, order="deterministic")
     return "mcp-" + hashlib.sha256(encoded).hexdigest()[:40]
@@ -159,7 +160,7 @@ async def _cancel(
             series = await call.cal.bookings.cancel_subsequent(booking.uid, reason=reason)
             return next((one for one in series if one.uid == booking.uid), booking)
         return await call.cal.bookings.cancel(booking.uid, reason=reason, seat_uid=seat_uid)
-    except BadRequestError as error:
+    except ApiError as error:
         if error.reason != "already_cancelled":
             raise
         return await call.cal.bookings.get(booking.uid)

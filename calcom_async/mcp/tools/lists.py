@@ -38,7 +38,7 @@ async def list_bookings(
     event_type_id: Annotated[int, Meta(examples=[1])] | None = None,
     cursor: Cursor | None = None,
 ) -> ManyBookings:
-    """List bookings that the user hosts or attends, 50 at a time."""
+    """List bookings of the user, and of teams that they administer, 50 at a time."""
     zone = call_zone(time_zone)
     filters: dict[str, Any] = {
         "status": status or (None if start or end else "upcoming"),

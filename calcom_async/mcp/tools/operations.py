@@ -135,7 +135,7 @@ async def call_write(
         raise InvalidRequestError(f"use the tool {name} instead: it is safe to repeat")
     if str(operation) in ISSUES_SECRETS:
         raise InvalidRequestError(
-            f"{operation} returns a secret, and no tool shows secrets. Ask the user to run it: calcom-async api"
+            f"{operation} returns a secret, and no tool shows secrets. The user can do it with: calcom-async api"
         )
     await call.confirmation.ask(_question(operation, path, body), confirmed=confirm)
     response = await call.cal.request(
