@@ -1,4 +1,4 @@
-"""Many accounts: a file each, and what fails for one does not touch the others."""
+"""Exports of many accounts: each has its own file, and a failure of one does not affect the others."""
 
 from __future__ import annotations
 
@@ -33,64 +33,64 @@ def uids(path: Path) -> list[str]:
     return [json.loads(line)["uid"] for line in path.read_text("utf-8").splitlines()]
 
 
-def names(folder: Path) -> set[str]:
+def file_names(folder: Path) -> set[str]:
     return {file.name for file in folder.iterdir()}
 
 
-def by_name(outcomes: list[AccountResult]) -> dict[str, AccountResult]:
-    return {outcome.account: outcome for outcome in outcomes}
+def by_name(results: list[AccountResult]) -> dict[str, AccountResult]:
+    return {result.account: result for result in results}
 
 
 async def test_every_account_has_its_own_file(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Each account's rows are in the file of its name, with a report that counts its own requests alone."""
+    """The rows of each account are in its own file, and its report counts only its own requests."""
     async with client(sandbox) as cal:
-        outcomes = by_name(await export_accounts(cal, ACCOUNTS, ExportJob(), f"{tmp_path}/{{account}}.jsonl"))
-        assert cal.stats().requests == sum(outcome.report.requests for outcome in outcomes.values() if outcome.report)
-    assert names(tmp_path) == {"ana.jsonl", "bo.jsonl", "cy.jsonl"}
+        results = by_name(await export_accounts(cal, ACCOUNTS, ExportJob(), f"{tmp_path}/{{account}}.jsonl"))
+        assert cal.stats().requests == sum(result.report.requests for result in results.values() if result.report)
+    assert file_names(tmp_path) == {"ana.jsonl", "bo.jsonl", "cy.jsonl"}
     assert sorted(uids(tmp_path / "ana.jsonl")) == sorted(sandbox.store.bookings)
-    assert outcomes["ana"].report
-    assert outcomes["ana"].report.rows == 60
+    assert results["ana"].report
+    assert results["ana"].report.rows == 60
 
 
-async def test_each_account_has_a_limit_of_its_own(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Accounts do not queue for each other: the limiter knows as many callers as there are keys."""
+async def test_each_account_has_its_own_rate_limit(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Accounts do not queue for each other. The limiter has a bucket for each key."""
     async with client(sandbox) as cal:
         await export_accounts(cal, ACCOUNTS, ExportJob(), f"{tmp_path}/{{account}}.jsonl")
         assert len({bucket.key for bucket in cal.limiter.stats()}) == 3
 
 
-async def test_one_that_fails_does_not_stop_the_others(sandbox: Sandbox, tmp_path: Path) -> None:
-    """A refused key, a bad one and a name that is no file name are outcomes; the rest is exported."""
-    wrong = [Account("wrong", SECRET), Account("torn", "cal_\n"), Account("../up", "cal_x"), Account("bo", "cal_x")]
-    told: list[AccountResult] = []
+async def test_a_failed_account_does_not_stop_the_others(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A rejected key, an unusable one and an unusable name are results, and the other accounts are exported."""
+    wrong = [Account("wrong", SECRET), Account("damaged", "cal_\n"), Account("../up", "cal_x"), Account("bo", "cal_x")]
+    reported: list[AccountResult] = []
     async with client(sandbox) as cal:
-        outcomes = await export_accounts(
+        results = await export_accounts(
             cal,
             [*ACCOUNTS, *wrong],
             ExportJob(),
             f"{tmp_path}/{{account}}.jsonl",
             concurrent_accounts=2,
-            on_result=told.append,
+            on_result=reported.append,
         )
-    assert told == outcomes
-    failed = {outcome.account: outcome.error for outcome in outcomes if outcome.error}
+    assert reported == results
+    failed = {result.account: result.error for result in results if result.error}
     assert isinstance(failed["wrong"], UnauthorizedError)
-    assert isinstance(failed["torn"], ConfigError)
+    assert isinstance(failed["damaged"], ConfigError)
     assert "usable in a file name" in str(failed["../up"])
     assert "two accounts are named bo" in str(failed["bo"])
-    assert sum(outcome.report is not None for outcome in outcomes) == 3
-    assert SECRET not in repr(outcomes) + repr(wrong)
+    assert sum(result.report is not None for result in results) == 3
+    assert SECRET not in repr(results) + repr(wrong)
 
 
-async def test_accounts_are_taken_as_they_are_needed(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Thousands of accounts may come from a database: no more are taken than are at work."""
-    taken: list[str] = []
+async def test_accounts_are_read_when_they_are_needed(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Thousands of accounts may come from a database. No more are read than are being exported."""
+    read: list[str] = []
     done: list[str] = []
 
     async def accounts() -> AsyncIterator[Account]:
         for number in range(12):
-            assert len(taken) - len(done) <= 2
-            taken.append(str(number))
+            assert len(read) - len(done) <= 2
+            read.append(str(number))
             yield Account(str(number), "cal_sandbox")
 
     async with client(sandbox) as cal:
@@ -100,24 +100,24 @@ async def test_accounts_are_taken_as_they_are_needed(sandbox: Sandbox, tmp_path:
             ExportJob("event-types"),
             f"{tmp_path}/{{account}}.csv",
             concurrent_accounts=2,
-            on_result=lambda outcome: done.append(outcome.account),
+            on_result=lambda result: done.append(result.account),
         )
-    assert taken == [str(number) for number in range(12)]
-    assert sorted(done) == sorted(taken)
+    assert read == [str(number) for number in range(12)]
+    assert sorted(done) == sorted(read)
 
 
-async def test_an_account_may_name_its_organization(sandbox: Sandbox, tmp_path: Path) -> None:
-    """The organization of an account is that of its job."""
+async def test_an_account_can_have_an_organization(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The job of the account is for its organization."""
     async with client(sandbox) as cal:
-        [outcome] = await export_accounts(
+        [result] = await export_accounts(
             cal, [Account("sand", "cal_sandbox", 1)], ExportJob("users"), f"{tmp_path}/{{account}}.csv"
         )
-    assert outcome.report
-    assert outcome.report.rows == 3
+    assert result.report
+    assert result.report.rows == 3
 
 
-async def test_what_broke_off_goes_on(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Options are those of export: a second run with resume goes on with the accounts that broke off."""
+async def test_interrupted_accounts_are_resumed(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The options are those of `export`. A second run with resume continues the interrupted accounts."""
     sandbox.faults.add("GET", "/v2/bookings", status=403, after=3, times=1)
     output = f"{tmp_path}/{{account}}.jsonl"
     async with client(sandbox) as cal:
@@ -130,7 +130,7 @@ async def test_what_broke_off_goes_on(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("odd", "told"),
+    ("wrong", "message"),
     [
         ({"output": None}, "the output must be a path, got None"),
         ({"accounts": None}, "accounts must be a list or another iterable, got NoneType"),
@@ -140,12 +140,12 @@ async def test_what_broke_off_goes_on(sandbox: Sandbox, tmp_path: Path) -> None:
         ({"on_progress": 5}, "on_progress must be a function"),
     ],
 )
-async def test_odd_arguments_are_refused(sandbox: Sandbox, odd: dict[str, Any], told: str) -> None:
-    """An argument of another type is an error that names it, and nothing is sent."""
-    wish: dict[str, Any] = {"accounts": ACCOUNTS, "job": ExportJob(), "output": Path("{account}.csv")} | odd
+async def test_arguments_of_the_wrong_type_are_rejected(sandbox: Sandbox, wrong: dict[str, Any], message: str) -> None:
+    """The error names the argument, and no request is sent."""
+    arguments: dict[str, Any] = {"accounts": ACCOUNTS, "job": ExportJob(), "output": Path("{account}.csv")} | wrong
     async with client(sandbox) as cal:
-        with pytest.raises(InvalidRequestError, match=told):
-            await export_accounts(cal, **wish)
+        with pytest.raises(InvalidRequestError, match=message):
+            await export_accounts(cal, **arguments)
     assert not sandbox.requests
 
 
@@ -157,8 +157,10 @@ async def test_odd_arguments_are_refused(sandbox: Sandbox, odd: dict[str, Any], 
         ("{account}.csv", {"checkpoint": "state.json"}),
     ],
 )
-async def test_what_cannot_work_is_told_at_once(sandbox: Sandbox, output: str, options: dict[str, Any]) -> None:
-    """One file for all, or nobody at work, is refused before anything is sent."""
+async def test_invalid_arguments_are_rejected_before_a_request(
+    sandbox: Sandbox, output: str, options: dict[str, Any]
+) -> None:
+    """One file for all accounts, or no concurrent account, is an error."""
     async with client(sandbox) as cal:
         with pytest.raises(InvalidRequestError):
             await export_accounts(cal, ACCOUNTS, ExportJob(), output, **options)
@@ -168,8 +170,11 @@ async def test_what_cannot_work_is_told_at_once(sandbox: Sandbox, output: str, o
 # --- the file of accounts ---------------------------------------------------------------------------------------------
 
 
-def test_accounts_are_read_from_a_table(tmp_path: Path) -> None:
-    """A key or a platform's id and secret, and an organization where there is one; a byte order mark is no matter."""
+def test_accounts_are_read_from_csv(tmp_path: Path) -> None:
+    """A line has a key, or the id and secret of a platform, and optionally an organization.
+
+    A byte order mark is ignored.
+    """
     file = tmp_path / "accounts.csv"
     file.write_text(
         "\ufeffname,api_key,client_id,client_secret,organization\n"
@@ -183,7 +188,7 @@ def test_accounts_are_read_from_a_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "must start with a header"),
         ("key\ncal_a\n", "must start with a header"),
@@ -193,21 +198,21 @@ def test_accounts_are_read_from_a_table(tmp_path: Path) -> None:
         (f"name,api_key,organization\na,{SECRET},acme\n", "line 2: organization must be an integer, got 'acme'"),
     ],
 )
-def test_a_table_that_cannot_be_used_is_told(tmp_path: Path, text: str, told: str) -> None:
-    """What is wrong is told with its line, and without any key."""
+def test_an_invalid_line_is_an_error(tmp_path: Path, text: str, message: str) -> None:
+    """The error names the line and shows no key."""
     (tmp_path / "accounts.csv").write_text(text)
-    with pytest.raises(ConfigError, match=told) as raised:
+    with pytest.raises(ConfigError, match=message) as raised:
         list(read_accounts(tmp_path / "accounts.csv"))
     assert SECRET not in str(raised.value)
 
 
-def test_a_missing_table_is_told(tmp_path: Path) -> None:
-    """No file is a setting that is wrong, not a traceback."""
+def test_a_missing_file_of_accounts_is_an_error(tmp_path: Path) -> None:
+    """It is a `ConfigError`."""
     with pytest.raises(ConfigError, match=r"cannot read accounts from .*nowhere.csv: No such file"):
         list(read_accounts(tmp_path / "nowhere.csv"))
 
 
-async def test_a_bad_line_ends_the_run(sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_an_invalid_line_ends_the_run(sandbox: Sandbox, tmp_path: Path) -> None:
     """Accounts that cannot be read are an error of the call, not of one account."""
     (tmp_path / "accounts.csv").write_text("name,api_key\nana,cal_sandbox\nbo,\n")
     async with client(sandbox) as cal:
