@@ -1,4 +1,4 @@
-"""Shards on a Dask cluster of real processes: together they are the local export, whatever becomes of a worker."""
+"""Exports on a Dask cluster of real processes: the parts are the local export, even if a worker is killed."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def shared_sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(shared_sandbox: Sandbox) -> Sandbox:
-    """Bookings of which every seven were made at one moment, and two hundred in one go."""
+    """A server with 700 bookings. Two hundred were created at one time, and the others in groups of seven."""
     factory = BookingFactory(shared_sandbox, random.Random(0))
     factory.fill([(max(number, 200) // 7, number % 50, None) for number in range(700)])
     shared_sandbox.requests.clear()
@@ -80,15 +80,15 @@ def client(sandbox: Sandbox, key: str = SECRET) -> Calcom:
     return Calcom(key, base_url=sandbox.url, backoff_base=0.0, retry_budget=1000.0)
 
 
-def shards_of(sandbox: Sandbox, job: ExportJob = BOOKINGS, *, key: str = SECRET, **how: Any) -> list[Shard]:
-    async def cut() -> list[Shard]:
+def shards_of(sandbox: Sandbox, job: ExportJob = BOOKINGS, *, key: str = SECRET, **options: Any) -> list[Shard]:
+    async def divide() -> list[Shard]:
         async with client(sandbox, key) as cal:
-            return await partition(cal, job, **how)
+            return await partition(cal, job, **options)
 
-    return asyncio.run(cut())
+    return asyncio.run(divide())
 
 
-def local(sandbox: Sandbox, path: Path, job: ExportJob = BOOKINGS) -> bytes:
+def export_locally(sandbox: Sandbox, path: Path, job: ExportJob = BOOKINGS) -> bytes:
     async def write() -> None:
         async with client(sandbox) as cal:
             await export(cal, job, path)
@@ -105,23 +105,23 @@ def parts_in(folder: Path) -> list[bytes]:
     return [(folder / part.file).read_bytes() for part in manifest_in(folder).parts]
 
 
-def edges(sandbox: Sandbox) -> list[datetime]:
-    """From which time on each request asked for bookings."""
-    asked = [dict(seen.query) for seen in sandbox.requests if seen.path.endswith("/bookings")]
-    return [datetime.fromisoformat(query.get("afterCreatedAt", "1970-01-01T00:00:00Z")) for query in asked]
+def lower_bounds(sandbox: Sandbox) -> list[datetime]:
+    """Return the lower bound of creation of each request for bookings."""
+    queries = [dict(request.query) for request in sandbox.requests if request.path.endswith("/bookings")]
+    return [datetime.fromisoformat(query.get("afterCreatedAt", "1970-01-01T00:00:00Z")) for query in queries]
 
 
 # --- shards -------------------------------------------------------------------------------------------------------
 
 
-def test_shards_are_even_and_leave_nothing_out(sandbox: Sandbox) -> None:
-    """Windows of about as many rows follow each other by the millisecond, from the beginning to the watermark."""
+def test_shards_have_similar_sizes_and_no_gaps(sandbox: Sandbox) -> None:
+    """Time ranges with about as many rows follow each other by the millisecond, up to the watermark."""
     shards = shards_of(sandbox, shards=8)
-    windows = [shard.window for shard in shards]
-    assert len(windows) > 4
-    assert windows[0].after is None
-    assert windows[-1].until == max(booking.created_at for booking in sandbox.store.bookings.values())
-    for before, after in pairwise(windows):
+    ranges = [shard.window for shard in shards]
+    assert len(ranges) > 4
+    assert ranges[0].after is None
+    assert ranges[-1].until == max(booking.created_at for booking in sandbox.store.bookings.values())
+    for before, after in pairwise(ranges):
         assert (after.after - before.until).total_seconds() == 0.001
 
 
@@ -134,34 +134,34 @@ def test_shards_are_even_and_leave_nothing_out(sandbox: Sandbox) -> None:
     ],
     ids=str,
 )
-def test_no_shard_is_shorter_than_a_page(sandbox: Sandbox, job: ExportJob, number: int) -> None:
-    """Short lists, and those that are not cut by time, are few shards or one."""
+def test_a_shard_has_at_least_a_page(sandbox: Sandbox, job: ExportJob, number: int) -> None:
+    """Short lists, and lists that are not read by time, are one shard or a few."""
     assert len(shards_of(sandbox, job, shards=50)) == number
 
 
-def test_shards_hold_no_credentials_of_a_proxy(sandbox: Sandbox) -> None:
-    """The proxy of the settings may have a password: the workers use the one of their own environment."""
+def test_shards_contain_no_proxy(sandbox: Sandbox) -> None:
+    """A proxy URL may have a password, so workers use the proxy of their own environment."""
 
-    async def cut() -> list[Shard]:
+    async def divide() -> list[Shard]:
         async with client(sandbox) as cal:
             cal.config = msgspec.structs.replace(cal.config, proxy="http://user:password@proxy.test")
             return await partition(cal, ExportJob("schedules"), shards=1)
 
-    (shard,) = asyncio.run(cut())
+    (shard,) = asyncio.run(divide())
     assert pickle.loads(pickle.dumps(shard)) == shard
     assert shard.config.proxy is None
 
 
-def test_shards_hold_no_credentials(sandbox: Sandbox) -> None:
-    """What travels through the scheduler has everything that a worker needs but the key."""
+def test_shards_contain_no_key(sandbox: Sandbox) -> None:
+    """They have everything that a worker needs except the API key."""
     (shard,) = shards_of(sandbox, ExportJob("schedules"), account="acme")
     assert SECRET.encode() not in pickle.dumps(shard)
     assert pickle.loads(pickle.dumps(shard)) == shard
     assert shard.variable == "CAL_API_KEY_ACME"
 
 
-def test_a_number_of_shards_is_at_least_one(sandbox: Sandbox) -> None:
-    """What cannot be cut is refused before anything is sent."""
+def test_the_number_of_shards_must_be_positive(sandbox: Sandbox) -> None:
+    """The error comes before a request."""
     with pytest.raises(InvalidRequestError, match="shards must be an integer >= 1, got 0"):
         shards_of(sandbox, shards=0)
     assert not sandbox.requests
@@ -172,21 +172,21 @@ def test_a_number_of_shards_is_at_least_one(sandbox: Sandbox) -> None:
 
 @pytest.mark.slow
 def test_the_parts_are_the_local_export(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
-    """One behind the other they are its bytes, while more bookings are made; the manifest vouches for each."""
-    whole = local(sandbox, tmp_path / "local.jsonl")
+    """Concatenated, they are its bytes although bookings are created, and the manifest has their checksums."""
+    expected = export_locally(sandbox, tmp_path / "local.jsonl")
     BookingFactory(sandbox, random.Random(1)).mutate(2, 0, 0, 0)
     shards = shards_of(sandbox, shards=8)
     manifest = export_on_dask(cluster, shards, tmp_path / "parts", redis=None)
     assert len(sandbox.store.bookings) > 700
-    assert b"".join(parts_in(tmp_path / "parts")) == whole
+    assert b"".join(parts_in(tmp_path / "parts")) == expected
     assert manifest == manifest_in(tmp_path / "parts")
     assert (manifest.rows, manifest.expected, manifest.missing_rows) == (700, 700, 0)
     assert manifest.watermark == shards[-1].window.until
     assert [part.sha256 for part in manifest.parts] == [
         sha256(data).hexdigest() for data in parts_in(tmp_path / "parts")
     ]
-    left = sorted(path.name for path in (tmp_path / "parts").iterdir())
-    assert left == [MANIFEST, *[f"part-{number:05}.jsonl" for number in range(len(shards))]]
+    files = sorted(path.name for path in (tmp_path / "parts").iterdir())
+    assert files == [MANIFEST, *[f"part-{number:05}.jsonl" for number in range(len(shards))]]
     assert SECRET not in (tmp_path / "parts" / MANIFEST).read_text()
 
 
@@ -196,17 +196,17 @@ def test_the_list_of_a_team_is_divided_by_creation(cluster: Client, sandbox: San
     for booking in sandbox.store.bookings.values():
         booking.team_id = 2
     job = ExportJob(team=2, take=20)
-    whole = local(sandbox, tmp_path / "local.jsonl", job)
+    expected = export_locally(sandbox, tmp_path / "local.jsonl", job)
     shards = shards_of(sandbox, job, shards=5)
     export_on_dask(cluster, shards, tmp_path / "parts")
     assert {shard.window.by for shard in shards} == {"created"}
-    assert b"".join(parts_in(tmp_path / "parts")) == whole
+    assert b"".join(parts_in(tmp_path / "parts")) == expected
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_costs_no_row(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
-    """Dask does again the one shard that was lost with a process, and nothing of its first attempt is left."""
-    whole = local(sandbox, tmp_path / "local.jsonl")
+def test_a_killed_worker_loses_no_row(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Dask repeats the one shard of the killed process, and nothing of its first attempt is left."""
+    expected = export_locally(sandbox, tmp_path / "local.jsonl")
     shards = shards_of(sandbox, shards=4)
     sandbox.requests.clear()
     sandbox.faults.clear().add("GET", "/v2/bookings", after=11, slow=TIMEOUT)
@@ -224,8 +224,8 @@ def test_a_worker_that_is_killed_costs_no_row(cluster: Client, sandbox: Sandbox,
     export_on_dask(cluster, shards, tmp_path / "parts")
     killer.join()
     assert killed
-    assert [seen.path for seen in sandbox.requests].count("/v2/me") <= len(shards) + 1
-    assert b"".join(parts_in(tmp_path / "parts")) == whole
+    assert [request.path for request in sandbox.requests].count("/v2/me") <= len(shards) + 1
+    assert b"".join(parts_in(tmp_path / "parts")) == expected
     assert len(list((tmp_path / "parts").iterdir())) == 1 + len(shards)
     cluster.wait_for_workers(WORKERS)
 
@@ -234,32 +234,32 @@ def test_a_worker_that_is_killed_costs_no_row(cluster: Client, sandbox: Sandbox,
 def test_without_redis_one_shard_of_an_account_runs_at_a_time(
     cluster: Client, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Workers that know nothing of each other do not spend one limit: all requests come in the order of time."""
+    """Workers that share no limiter do not exceed the limit together: requests come in the order of time."""
     shards = shards_of(sandbox, shards=6)
     sandbox.requests.clear()
     export_on_dask(cluster, shards, tmp_path / "parts")
-    assert len(edges(sandbox)) > 30
-    assert sorted(edges(sandbox)) == edges(sandbox)
+    assert len(lower_bounds(sandbox)) > 30
+    assert sorted(lower_bounds(sandbox)) == lower_bounds(sandbox)
 
 
 @needs_redis
 @pytest.mark.slow
 def test_with_redis_the_workers_share_the_limit(cluster: Client, tmp_path: Path) -> None:
-    """Shards of one account run side by side, and the server never has to refuse."""
+    """Shards of one account run concurrently, and the server sends no 429."""
     with Sandbox(rate_limit=60, window=2, block=5) as sandbox:
         BookingFactory(sandbox, random.Random(0)).fill([(number, 0, None) for number in range(1500)])
         shards = shards_of(sandbox, ExportJob(take=10), shards=6)
         sandbox.requests.clear()
         manifest = export_on_dask(cluster, shards, tmp_path / "parts", redis="$REDIS_URL")
         assert manifest.rows == 1500
-        assert {seen.status for seen in sandbox.requests} == {200}
-    assert sorted(edges(sandbox)) != edges(sandbox)
+        assert {request.status for request in sandbox.requests} == {200}
+    assert sorted(lower_bounds(sandbox)) != lower_bounds(sandbox)
 
 
-def test_accounts_are_told_apart_by_their_variables(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
-    """Shards of several accounts make one data set; each account's key is that of the worker's environment."""
-    theirs = shards_of(sandbox, ExportJob("schedules"), key="cal_sandbox_bo", account="bo & co")
-    manifest = export_on_dask(cluster, [*shards_of(sandbox, shards=2), *theirs], tmp_path)
+def test_each_account_has_its_own_variable(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Shards of several accounts form one data set. Each key comes from the environment of the worker."""
+    shards_of_bo = shards_of(sandbox, ExportJob("schedules"), key="cal_sandbox_bo", account="bo & co")
+    manifest = export_on_dask(cluster, [*shards_of(sandbox, shards=2), *shards_of_bo], tmp_path)
     assert [(part.file, part.account) for part in manifest.parts] == [
         ("part-00000.jsonl", None),
         ("part-00001.jsonl", None),
@@ -270,16 +270,16 @@ def test_accounts_are_told_apart_by_their_variables(cluster: Client, sandbox: Sa
 
 
 @pytest.mark.slow
-def test_a_data_set_of_parquet_can_be_read_as_one(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
-    """Readers of data sets find the parts, of one schema, and pass over the manifest."""
+def test_a_parquet_data_set_can_be_read_as_one(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Readers of data sets find parts with one schema, and ignore the manifest."""
     dataset = pytest.importorskip("pyarrow.dataset")
     export_on_dask(cluster, shards_of(sandbox, shards=4), tmp_path, format="parquet")
     assert dataset.dataset(tmp_path, format="parquet").count_rows() == 700
     assert len(set(dataset.dataset(tmp_path).to_table(columns=["uid"])["uid"].to_pylist())) == 700
 
 
-def test_rows_that_never_showed_are_told(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
-    """A run that has fewer rows than the server counted says so, and so does its manifest."""
+def test_missing_rows_are_reported(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """If there are fewer rows than the server counted, there is a warning, and the manifest has the number."""
     shards = shards_of(sandbox, shards=3)
     sandbox.store.bookings.popitem()
     sandbox.store.changed()
@@ -293,7 +293,7 @@ def test_rows_that_never_showed_are_told(cluster: Client, sandbox: Sandbox, tmp_
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("account", "redis", "told"),
+    ("account", "redis", "message"),
     [
         (
             "acme",
@@ -305,20 +305,20 @@ def test_rows_that_never_showed_are_told(cluster: Client, sandbox: Sandbox, tmp_
         (None, "redis://:$@localhost", "ConfigError: the URL of Redis has a .* that no name follows"),
     ],
 )
-def test_what_a_workers_environment_lacks_is_told(  # noqa: PLR0917
-    cluster: Client, sandbox: Sandbox, tmp_path: Path, account: str | None, redis: str | None, told: str
+def test_a_missing_variable_of_a_worker_is_an_error(  # noqa: PLR0917
+    cluster: Client, sandbox: Sandbox, tmp_path: Path, account: str | None, redis: str | None, message: str
 ) -> None:
     """The error names the shard and the variable, and there is no manifest."""
     shards = shards_of(sandbox, shards=3, account=account)
-    with pytest.raises(ExportError, match=f"^bookings of user 1 at .*{told}") as caught:
+    with pytest.raises(ExportError, match=f"^bookings of user 1 at .*{message}") as caught:
         export_on_dask(cluster, shards, tmp_path, redis=redis, retries=1)
     assert isinstance(caught.value.__cause__, ConfigError)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
-def test_a_failure_leaves_the_data_set_of_before(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
-    """The error names the window that failed; what an earlier run made stays whole, and is replaced by the next."""
+def test_a_failure_keeps_the_earlier_data_set(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The error names the time range that failed. The next run replaces the earlier data set."""
     shards = shards_of(sandbox, shards=5)
     export_on_dask(cluster, shards, tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
@@ -326,8 +326,8 @@ def test_a_failure_leaves_the_data_set_of_before(cluster: Client, sandbox: Sandb
     sandbox.requests.clear()
     with pytest.raises(ExportError, match=r"bookings of user 1 at .*, created .*: ForbiddenError: ") as caught:
         export_on_dask(cluster, shards, tmp_path, retries=0)
-    (named,) = [shard for shard in shards if str(caught.value).startswith(f"{shard}: ")]
-    assert named.window.after <= edges(sandbox)[-1] <= named.window.until < shards[-1].window.until
+    (failed,) = [shard for shard in shards if str(caught.value).startswith(f"{shard}: ")]
+    assert failed.window.after <= lower_bounds(sandbox)[-1] <= failed.window.until < shards[-1].window.until
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     sandbox.faults.clear()
     manifest = export_on_dask(cluster, shards_of(sandbox, shards=2), tmp_path, format="csv.gz")
@@ -336,7 +336,7 @@ def test_a_failure_leaves_the_data_set_of_before(cluster: Client, sandbox: Sandb
 
 
 def test_a_task_ends_with_its_run(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What still runs when its run was given up asks for little more."""
+    """A task whose run was cancelled sends at most one more request."""
     monkeypatch.setenv("CAL_API_KEY", SECRET)
     (shard,) = shards_of(sandbox, shards=1)
     staging = tmp_path / ".run-0123abcd"
@@ -345,18 +345,18 @@ def test_a_task_ends_with_its_run(sandbox: Sandbox, tmp_path: Path, monkeypatch:
     sandbox.faults.after_each("GET", "/v2/bookings", lambda _: shutil.rmtree(staging, ignore_errors=True))
     with pytest.raises(ExportError, match="its run has ended, or the folder is not one that the workers share"):
         _write(shard, "part-00000.jsonl", staging, None)
-    assert len(edges(sandbox)) <= 2
+    assert len(lower_bounds(sandbox)) <= 2
 
 
-def test_dask_tries_again(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
-    """A shard that failed is done again by Dask, as often as `retries` says."""
+def test_dask_repeats_a_failed_shard(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """It does so up to `retries` times."""
     sandbox.faults.add("GET", "/v2/me", status=403, after=1, times=2)
     manifest = export_on_dask(cluster, shards_of(sandbox, shards=2), tmp_path, retries=2)
     assert manifest.rows == 700
 
 
-def test_a_folder_of_something_else_is_refused(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
-    """Neither another export nor files of somebody's are replaced, and nothing runs."""
+def test_a_directory_with_other_files_is_rejected(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Neither another export nor other files are replaced, and no request is sent."""
     export_on_dask(cluster, shards_of(sandbox, ExportJob("schedules")), tmp_path / "schedules")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "part-00000.jsonl").write_text("precious")
@@ -373,8 +373,8 @@ def test_a_folder_of_something_else_is_refused(cluster: Client, sandbox: Sandbox
     assert (tmp_path / "mine" / "part-00000.jsonl").read_text() == "precious"
 
 
-def test_two_runs_into_one_folder_exclude_each_other(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
-    """The second run is refused and leaves the folder of the first one alone."""
+def test_two_runs_into_one_directory_exclude_each_other(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The second run fails and leaves the directory of the first one unchanged."""
     shards = shards_of(sandbox, shards=2)
     export_on_dask(cluster, shards, tmp_path / "out")
     before = parts_in(tmp_path / "out")
@@ -385,26 +385,24 @@ def test_two_runs_into_one_folder_exclude_each_other(cluster: Client, sandbox: S
 
 
 @pytest.mark.parametrize("manifest", [b"", b"\xff", b"[]", b"{}", b'{"lists":' + b"[" * 99_999])
-def test_a_manifest_that_cannot_be_read_is_told(
-    cluster: Client, sandbox: Sandbox, tmp_path: Path, manifest: bytes
-) -> None:
-    """A damaged manifest is an error that names it, and is kept."""
+def test_an_unreadable_manifest_is_an_error(cluster: Client, sandbox: Sandbox, tmp_path: Path, manifest: bytes) -> None:
+    """The error names the manifest, which is kept."""
     (tmp_path / MANIFEST).write_bytes(manifest)
     with pytest.raises(ExportError, match=f"cannot read .*{MANIFEST}"):
         export_on_dask(cluster, shards_of(sandbox, shards=1), tmp_path)
     assert (tmp_path / MANIFEST).read_bytes() == manifest
 
 
-def test_what_a_killed_client_left_is_cleared_away(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
-    """Parts without a manifest are of a run that was killed as it put them into place: the next one replaces them."""
+def test_files_of_a_killed_run_are_deleted(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Parts without a manifest are from a run that was killed while it moved them. The next run replaces them."""
     (tmp_path / ".run-0123abcd").mkdir()
     (tmp_path / "part-00017.jsonl").write_text("half")
     export_on_dask(cluster, shards_of(sandbox, shards=1), tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [MANIFEST, "part-00000.jsonl"]
 
 
-def test_what_cannot_run_is_refused(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
-    """No shards, unknown formats, a client that does not block, a password: told before anything runs."""
+def test_invalid_arguments_are_rejected(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """So are no shards, unknown formats, a client that does not block, and a password, before any task runs."""
     with pytest.raises(InvalidRequestError, match="a Client that blocks"):
         export_on_dask(SimpleNamespace(asynchronous=True), [], tmp_path)
     with pytest.raises(ConfigError, match="the password of Redis would travel"):
@@ -425,25 +423,25 @@ def invoke(*args: str | Path) -> Any:
 
 @needs_redis
 def test_the_command_line_writes_a_data_set(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
-    """With --dask the folder holds the same rows as a local file, and the summary counts rows and parts."""
-    place = ["--base-url", sandbox.url, "--api-key", SECRET, "--redis", "$REDIS_URL"]
+    """With --dask the directory has the same rows as a local file, and the summary counts rows and parts."""
+    options = ["--base-url", sandbox.url, "--api-key", SECRET, "--redis", "$REDIS_URL"]
     address = cluster.scheduler_info()["address"]
-    ran = invoke("bookings", "-o", tmp_path / "set", "--page-size", "20", "--dask", address, *place)
-    assert ran.exit_code == 0, ran.output
-    assert re.search(rf"\d+ shards on {WORKERS} workers", ran.stderr)
-    assert re.search(rf"{len(sandbox.store.bookings):,} bookings in \d+ parts", ran.stderr)
+    result = invoke("bookings", "-o", tmp_path / "set", "--page-size", "20", "--dask", address, *options)
+    assert result.exit_code == 0, result.output
+    assert re.search(rf"\d+ shards on {WORKERS} workers", result.stderr)
+    assert re.search(rf"{len(sandbox.store.bookings):,} bookings in \d+ parts", result.stderr)
     joined = b"".join(part.read_bytes() for part in sorted((tmp_path / "set").glob("part-*.jsonl")))
-    assert joined == local(sandbox, tmp_path / "local.jsonl")
+    assert joined == export_locally(sandbox, tmp_path / "local.jsonl")
 
 
-def test_a_cluster_exports_for_many_accounts(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
-    """With --accounts the shards of every account make one data set, each with its own key on the workers."""
+def test_a_cluster_exports_many_accounts(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """With --accounts the shards of all accounts form one data set. Each has its own key on the workers."""
     (tmp_path / "accounts.csv").write_text("name,api_key\nbo & co,cal_sandbox_bo\nbo.. co,cal_sandbox_bo\n")
     address = cluster.scheduler_info()["address"]
-    place = ["--base-url", sandbox.url, "--accounts", tmp_path / "accounts.csv", "--dask", address]
-    ran = invoke("event-types", "-o", tmp_path / "set", *place)
-    assert ran.exit_code == 0, ran.output
-    assert f"2 shards on {WORKERS} workers" in ran.stderr
+    options = ["--base-url", sandbox.url, "--accounts", tmp_path / "accounts.csv", "--dask", address]
+    result = invoke("event-types", "-o", tmp_path / "set", *options)
+    assert result.exit_code == 0, result.output
+    assert f"2 shards on {WORKERS} workers" in result.stderr
     parts = sorted((tmp_path / "set").glob("part-*.jsonl"))
     assert len(parts) == 2
     assert parts[0].read_bytes() == parts[1].read_bytes()
@@ -451,18 +449,18 @@ def test_a_cluster_exports_for_many_accounts(cluster: Client, sandbox: Sandbox, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("options", "code", "told"),
+    ("options", "code", "message"),
     [
         (["--dask", "tcp://127.0.0.1:1"], 5, "cannot connect to Dask at tcp://127.0.0.1:1"),
         (["--dask", "tcp://127.0.0.1:1", "--resume"], 2, "--resume cannot be combined with --dask"),
     ],
 )
-def test_what_a_cluster_cannot_do_is_told(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, options: Any, code: int, told: str
+def test_what_a_cluster_cannot_do_is_an_error(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, options: Any, code: int, message: str
 ) -> None:
-    """No scheduler, or an option that needs one process, is one message and nothing sent."""
+    """No scheduler, or an option that needs one process, is one message, and no request is sent."""
     monkeypatch.setattr("calcom_async.cli.export_dask.CONNECT_TIMEOUT", 0.5)
-    ran = invoke("bookings", "-o", tmp_path / "set", "--base-url", sandbox.url, "--api-key", SECRET, *options)
-    assert ran.exit_code == code
-    assert told in ran.stderr
+    result = invoke("bookings", "-o", tmp_path / "set", "--base-url", sandbox.url, "--api-key", SECRET, *options)
+    assert result.exit_code == code
+    assert message in result.stderr
     assert sandbox.requests == []

@@ -1,4 +1,4 @@
-"""Cal.com as a source of dlt: what is loaded is what is there, whatever fails in between, and no secret with it."""
+"""Cal.com as a source of dlt: the tables have what the server has, after failures too, and no secret."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from booking_factory import NOW, BookingFactory
 from msgspec import Raw
 from postgres_server import needs_postgres, session_url
 from timeouts import slow
+from warehouse import Warehouse
 
 from calcom_async import AccessToken, ApiKey, Calcom, ConfigError, InvalidRequestError, PlatformClient
 from calcom_async.export.sources import EXPORTABLE
@@ -36,62 +37,17 @@ SAMPLE = [(number // 3, number % 40, None if number % 5 else 5000 + number) for 
 OWN = {"bookings", "event_types", "schedules", "webhooks", "teams"}
 
 
-class Warehouse:
-    """A database, and the machine that loads it with dlt; a fresh machine knows only what the database keeps."""
-
-    def __init__(self, folder: Path, destination: Any) -> None:
-        self.folder = folder
-        self.destination = destination
-        self.machine = folder / "machine"
-        self.dataset = f"calcom_{random.randrange(10**9)}"
-
-    def pipeline(self) -> Any:
-        return dlt.pipeline("calcom", str(self.machine), destination=self.destination, dataset_name=self.dataset)
-
-    def load(self, *resources: str, **settings: Any) -> None:
-        source = dlt_source(**settings)
-        self.loaded = self.pipeline()
-        self.loaded.run(source.with_resources(*resources) if resources else source)
-
-    def on_another_machine(self) -> Warehouse:
-        self.machine = self.folder / "another machine"
-        return self
-
-    def ask(self, sql: str) -> list[Any]:
-        with self.loaded.sql_client() as client:
-            return list(client.execute_sql(sql))
-
-    def bookings(self) -> dict[str, str]:
-        """The status of every booking; each is there once."""
-        found = self.ask("SELECT uid, status FROM bookings")
-        assert len(found) == len(dict(found))
-        return dict(found)
-
-    def attendees(self) -> int:
-        return int(self.ask("SELECT count(*) FROM bookings__attendees")[0][0])
-
-    def types(self, table: str) -> dict[str, str]:
-        """The columns of a table and their types, without dlt's own."""
-        where = f"table_schema = '{self.dataset}' AND table_name = '{table}'"
-        found = self.ask(f"SELECT column_name, data_type FROM information_schema.columns WHERE {where}")
-        return {name: kind.lower() for name, kind in found if not name.startswith("_dlt")}
-
-    def tables(self) -> set[str]:
-        found = self.ask(f"SELECT table_name FROM information_schema.tables WHERE table_schema = '{self.dataset}'")
-        return {name for (name,) in found if not name.startswith("_dlt")}
-
-
 @pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Read no settings of whoever runs the tests, and tell nobody of them."""
+def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide the settings of the developer who runs the tests, and send no telemetry."""
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """After every load no thread, task or connection is left, and asyncio has nothing to complain of."""
+def no_leftovers(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Check that no thread, task or connection is left after a load, and that asyncio logs nothing."""
     before = set(threading.enumerate())
     yield
     assert [thread for thread in threading.enumerate() if thread not in before] == []
@@ -105,7 +61,7 @@ def duckdb(tmp_path: Path) -> Warehouse:
 
 @pytest.fixture(params=["duckdb", pytest.param("postgres", marks=[needs_postgres, pytest.mark.slow])])
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path, duckdb: Warehouse) -> Iterator[Warehouse]:
-    """One of each kind."""
+    """A database of each kind."""
     if request.param == "duckdb":
         yield duckdb
         return
@@ -117,7 +73,7 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path, duckdb: Warehouse)
 
 @contextmanager
 def account(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Iterator[Sandbox]:
-    """A sandbox that the environment points to."""
+    """Start a sandbox that the environment variables name."""
     with Sandbox(now=NOW, **settings) as sandbox:
         monkeypatch.setenv("CAL_API_KEY", sandbox.api_key)
         monkeypatch.setenv("CAL_API_URL", sandbox.url)
@@ -132,7 +88,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def factory(sandbox: Sandbox) -> BookingFactory:
-    """Bookings of which many share a time, in an order that changes from request to request."""
+    """A server whose bookings share times, in an order that changes with every request."""
     factory = BookingFactory(sandbox, random.Random(0))
     factory.fill(SAMPLE)
     return factory
@@ -143,7 +99,7 @@ def statuses(factory: BookingFactory) -> dict[str, str]:
 
 
 def change(factory: BookingFactory) -> None:
-    """Bookings are made, touched, cancelled and rescheduled."""
+    """Create, update, cancel and reschedule bookings."""
     factory.mutate(created=2, touched=3, moved=4, cancelled=5)
     factory.sandbox.faults.after_each("GET", "/v2/bookings", factory.store)
     factory.sandbox.faults.clear()
@@ -154,28 +110,28 @@ def change(factory: BookingFactory) -> None:
 
 @pytest.mark.slow
 def test_the_first_load_is_complete(factory: BookingFactory, warehouse: Warehouse) -> None:
-    """Every booking is in the table once, with its people in tables of their own and its times as times."""
+    """Each booking is in the table once, with its people in other tables and its times as timestamps."""
     warehouse.load()
     assert warehouse.bookings() == statuses(factory)
     assert warehouse.attendees() == ROWS
     orphans = "SELECT count(*) FROM bookings__attendees WHERE _dlt_parent_id NOT IN (SELECT _dlt_id FROM bookings)"
-    assert warehouse.ask(orphans) == [(0,)]
+    assert warehouse.query(orphans) == [(0,)]
     types = warehouse.types("bookings")
     assert {types[name] for name in ("start", "end", "created_at", "updated_at")} == {"timestamp with time zone"}
-    created = dict(warehouse.ask("SELECT uid, extract(epoch FROM created_at) FROM bookings"))
+    created = dict(warehouse.query("SELECT uid, extract(epoch FROM created_at) FROM bookings"))
     assert created == {uid: booking.created_at.timestamp() for uid, booking in factory.store.bookings.items()}
     assert {"event_types", "schedules", "teams", "bookings__hosts", "schedules__availability"} <= warehouse.tables()
 
 
-def test_a_row_with_text_that_is_no_unicode_is_loaded() -> None:
+def test_a_row_with_invalid_values_is_loaded() -> None:
     """Bytes that are no UTF-8, and numbers out of range, cost their value and not the load."""
     row = _row(Raw(b'{"id":1,"title":"a\xffb","n":1e999,"key":"k"}'), {"key"})
     assert row == {"id": 1, "title": "a\ufffdb"}
 
 
 @pytest.mark.slow
-def test_a_later_load_brings_what_has_changed(factory: BookingFactory, warehouse: Warehouse) -> None:
-    """New, touched, cancelled and rescheduled bookings take the place of the old rows, for a handful of requests."""
+def test_a_later_load_reads_the_changes(factory: BookingFactory, warehouse: Warehouse) -> None:
+    """New, updated, cancelled and rescheduled bookings replace the old rows, with a few requests."""
     warehouse.load("bookings")
     change(factory)
     factory.sandbox.requests.clear()
@@ -183,25 +139,27 @@ def test_a_later_load_brings_what_has_changed(factory: BookingFactory, warehouse
     assert warehouse.bookings() == statuses(factory)
     assert warehouse.attendees() == len(factory.store.bookings)
     assert 0 < len(factory.sandbox.requests) <= 8
-    again = warehouse.ask("SELECT count(*) FROM bookings WHERE _dlt_load_id > (SELECT min(_dlt_load_id) FROM bookings)")
+    again = warehouse.query(
+        "SELECT count(*) FROM bookings WHERE _dlt_load_id > (SELECT min(_dlt_load_id) FROM bookings)"
+    )
     assert 0 < again[0][0] < ROWS / 3
 
 
 @pytest.mark.slow
-def test_the_database_remembers_how_far_it_came(factory: BookingFactory, duckdb: Warehouse) -> None:
-    """Another machine goes on where the last one stopped."""
+def test_the_watermark_is_in_the_database(factory: BookingFactory, duckdb: Warehouse) -> None:
+    """Another machine continues where the last one stopped."""
     duckdb.load("bookings")
     change(factory)
     factory.sandbox.requests.clear()
-    duckdb.on_another_machine().load("bookings")
+    duckdb.move_to_another_machine().load("bookings")
     assert duckdb.bookings() == statuses(factory)
-    assert any("afterUpdatedAt" in dict(seen.query) for seen in factory.sandbox.requests)
+    assert any("afterUpdatedAt" in dict(request.query) for request in factory.sandbox.requests)
 
 
 @pytest.mark.parametrize("at_first", [True, False])
 @pytest.mark.slow
-def test_a_load_that_breaks_off_changes_nothing(factory: BookingFactory, duckdb: Warehouse, *, at_first: bool) -> None:
-    """A failure in the midst of the rows leaves the table as it was, and the next load is right."""
+def test_an_interrupted_load_changes_nothing(factory: BookingFactory, duckdb: Warehouse, *, at_first: bool) -> None:
+    """After a failure between rows the table is unchanged, and the next load is complete."""
     if not at_first:
         duckdb.load("bookings")
         before = duckdb.bookings()
@@ -227,42 +185,42 @@ def test_a_load_that_breaks_off_changes_nothing(factory: BookingFactory, duckdb:
     ],
 )
 @pytest.mark.slow
-def test_rows_that_were_not_loaded_are_not_taken_for_loaded(
+def test_rows_that_were_extracted_but_not_loaded_are_read_again(
     factory: BookingFactory, duckdb: Warehouse, then: str
 ) -> None:
-    """Whether a load that broke off behind the last row is finished, aborted or lost, the changes come in the end."""
+    """Whether a load that stopped after the last row is completed, aborted or lost, no change is missed."""
     duckdb.load("bookings")
     change(factory)
-    broken = duckdb.pipeline()
-    broken.extract(dlt_source().with_resources("bookings"))
-    broken.normalize()
+    interrupted = duckdb.pipeline()
+    interrupted.extract(dlt_source().with_resources("bookings"))
+    interrupted.normalize()
     if then == "abort":
-        broken.abort_packages()
+        interrupted.abort_packages()
     elif then == "another machine":
-        duckdb.on_another_machine()
+        duckdb.move_to_another_machine()
     else:
-        broken.load()
+        interrupted.load()
     change(factory)
     duckdb.load("bookings")
     assert duckdb.bookings() == statuses(factory)
 
 
 @pytest.mark.slow
-def test_what_was_deleted_vanishes(sandbox: Sandbox, warehouse: Warehouse) -> None:
-    """Lists other than bookings are replaced, down to the last row."""
+def test_deleted_rows_of_other_lists_are_removed(sandbox: Sandbox, warehouse: Warehouse) -> None:
+    """Lists other than bookings are replaced, even by an empty list."""
     sandbox.run(lambda: sandbox.store.schedules[1].update(name="Early"))
     warehouse.load()
-    assert warehouse.ask("SELECT name FROM schedules") == [("Early",)]
-    assert len(warehouse.ask("SELECT id FROM event_types")) > 1
+    assert warehouse.query("SELECT name FROM schedules") == [("Early",)]
+    assert len(warehouse.query("SELECT id FROM event_types")) > 1
     sandbox.run(sandbox.store.event_types.clear)
     warehouse.load()
-    assert warehouse.ask("SELECT id FROM event_types") == []
-    assert warehouse.ask("SELECT * FROM event_types__users") == []
+    assert warehouse.query("SELECT id FROM event_types") == []
+    assert warehouse.query("SELECT * FROM event_types__users") == []
 
 
 @pytest.mark.slow
 def test_each_account_has_its_own_watermark(factory: BookingFactory, duckdb: Warehouse) -> None:
-    """What one account's last load saw says nothing of another's bookings."""
+    """The last load of one account does not affect the bookings of another one."""
     duckdb.load("bookings", api_key="cal_sandbox_bo")
     duckdb.load("bookings")
     assert duckdb.bookings() == statuses(factory)
@@ -273,7 +231,7 @@ def test_each_account_has_its_own_watermark(factory: BookingFactory, duckdb: War
 
 @pytest.mark.slow
 def test_free_form_objects_are_json(factory: BookingFactory, warehouse: Warehouse) -> None:
-    """Metadata and answers make no columns, however many keys people choose."""
+    """Metadata and responses add no columns, however many keys users choose."""
     for number, booking in enumerate(factory.store.bookings.values()):
         booking.metadata = {f"key{number}": "value"}
         booking.responses = {f"question{number}": {"answer": number}}
@@ -286,7 +244,7 @@ def test_free_form_objects_are_json(factory: BookingFactory, warehouse: Warehous
 
 @pytest.mark.slow
 def test_types_do_not_depend_on_the_first_rows(factory: BookingFactory, duckdb: Warehouse) -> None:
-    """A title that looks like a time is text, and a column without any value is there nevertheless."""
+    """A title that looks like a time is text, and a column without a value exists."""
     factory.fill([(0, 0, None)])
     next(iter(factory.store.bookings.values())).title = "2026-01-05T09:00:00Z"
     duckdb.load("bookings")
@@ -294,21 +252,21 @@ def test_types_do_not_depend_on_the_first_rows(factory: BookingFactory, duckdb: 
     factory.fill(SAMPLE)
     duckdb.load("bookings")
     assert duckdb.types("bookings") == first
-    assert duckdb.ask("SELECT count(*) FROM bookings WHERE title = '2026-01-05T09:00:00Z'") == [(1,)]
+    assert duckdb.query("SELECT count(*) FROM bookings WHERE title = '2026-01-05T09:00:00Z'") == [(1,)]
     assert first["rating"] == "double"
 
 
 @pytest.mark.slow
-def test_fields_that_no_model_knows_are_loaded(factory: BookingFactory, duckdb: Warehouse) -> None:
-    """What Cal.com adds becomes a column by itself."""
+def test_fields_that_no_model_has_are_loaded(factory: BookingFactory, duckdb: Warehouse) -> None:
+    """A new field of the API becomes a column."""
     time = "2026-01-05T09:00:00Z"
     hosts = [{"id": "unknown", "mood": "good"}]
     row = {"id": 1, "uid": "u", "createdAt": time, "start": time, "flavour": "sweet", "hosts": hosts}
     page = {"status": "success", "data": [row], "pagination": {"totalItems": 1, "hasNextPage": False}}
     factory.sandbox.faults.add("GET", "/v2/bookings", body=page, times=99)
     duckdb.load("bookings")
-    assert duckdb.ask("SELECT uid, flavour FROM bookings") == [("u", "sweet")]
-    assert duckdb.ask("SELECT id, id__v_text, mood FROM bookings__hosts") == [(None, "unknown", "good")]
+    assert duckdb.query("SELECT uid, flavour FROM bookings") == [("u", "sweet")]
+    assert duckdb.query("SELECT id, id__v_text, mood FROM bookings__hosts") == [(None, "unknown", "good")]
 
 
 # --- secrets --------------------------------------------------------------------------------------------------------
@@ -316,29 +274,29 @@ def test_fields_that_no_model_knows_are_loaded(factory: BookingFactory, duckdb: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fails", [False, True])
-def test_no_secret_is_kept_or_told(
+def test_secrets_are_not_stored_or_shown(
     sandbox: Sandbox, duckdb: Warehouse, monkeypatch: pytest.MonkeyPatch, capfd: Any, caplog: Any, *, fails: bool
 ) -> None:
-    """Neither the key nor a webhook's secret is in the database, in dlt's files, in logs or in an error."""
+    """Neither the key nor the secret of a webhook is in the database, in files of dlt, in logs or in an error."""
     key = "cal_sandbox_bo"
     asyncio.run(_add_webhook(key, sandbox.url))
     monkeypatch.setenv("SOURCES__CALCOM__API_KEY", key)
-    told = ""
+    message = ""
     if fails:
         sandbox.faults.add("GET", "/v2/webhooks", status=401)
         with pytest.raises(PipelineStepFailed) as failure:
             duckdb.load()
-        told = "".join(traceback.format_exception(failure.value))
-        assert "401" in told
+        message = "".join(traceback.format_exception(failure.value))
+        assert "401" in message
     else:
         duckdb.load()
-        assert duckdb.ask("SELECT subscriber_url FROM webhooks") == [("https://hooks.test/",)]
+        assert duckdb.query("SELECT subscriber_url FROM webhooks") == [("https://hooks.test/",)]
         assert "secret" not in duckdb.types("webhooks")
     files = [file for file in duckdb.folder.rglob("*") if file.is_file()]
     assert any(file.suffix == ".pickle" for file in files)
     for secret in (key, SECRET):
         assert not [file for file in files if secret.encode() in file.read_bytes()]
-        assert secret not in told + str(duckdb.pipeline().last_trace) + caplog.text + "".join(capfd.readouterr())
+        assert secret not in message + str(duckdb.pipeline().last_trace) + caplog.text + "".join(capfd.readouterr())
 
 
 async def _add_webhook(key: str, url: str) -> None:
@@ -351,7 +309,7 @@ async def _add_webhook(key: str, url: str) -> None:
 
 @pytest.mark.parametrize("failing", ["bookings", *slow("schedules", "teams")])
 def test_an_error_ends_all_lists(factory: BookingFactory, duckdb: Warehouse, failing: str) -> None:
-    """When one list fails, the others, which are under way, end with it."""
+    """If one list fails, the others that are being read end too."""
     factory.sandbox.faults.add("GET", f"/v2/{failing}", status=403, after=1 if failing == "bookings" else 0)
     factory.sandbox.faults.add("GET", "/v2/bookings", slow=0.05, times=99)
     with pytest.raises(PipelineStepFailed, match="403"):
@@ -360,7 +318,7 @@ def test_an_error_ends_all_lists(factory: BookingFactory, duckdb: Warehouse, fai
 
 
 def test_a_source_can_be_limited_and_used_again(factory: BookingFactory) -> None:
-    """Rows can be had without a pipeline; a limit of dlt's ends the walk and leaves nothing behind."""
+    """Rows can be read without a pipeline. A limit of dlt ends the reading and leaves nothing behind."""
     source = dlt_source().with_resources("bookings")
     assert 0 < len(list(dlt_source().with_resources("bookings").add_limit(1))) < ROWS
     for _ in range(2):
@@ -368,7 +326,7 @@ def test_a_source_can_be_limited_and_used_again(factory: BookingFactory) -> None
 
 
 @pytest.mark.slow
-def test_it_works_where_a_loop_is_running(factory: BookingFactory, duckdb: Warehouse) -> None:
+def test_a_source_works_in_a_running_event_loop(factory: BookingFactory, duckdb: Warehouse) -> None:
     """A notebook has an event loop in the thread that loads."""
 
     async def cell() -> None:
@@ -379,8 +337,8 @@ def test_it_works_where_a_loop_is_running(factory: BookingFactory, duckdb: Wareh
 
 
 @pytest.mark.slow
-def test_rows_that_never_show_are_told(factory: BookingFactory, duckdb: Warehouse) -> None:
-    """When the server counts more bookings than it shows, there is a warning."""
+def test_missing_rows_are_a_warning(factory: BookingFactory, duckdb: Warehouse) -> None:
+    """If the server counts more bookings than it returns, there is a warning."""
     page = {"status": "success", "data": [], "pagination": {"totalItems": 9, "hasNextPage": False}}
     factory.sandbox.faults.add("GET", "/v2/bookings", body=page, times=99)
     with pytest.warns(IncompleteListWarning, match="9 rows that the server counts were not returned"):
@@ -388,7 +346,7 @@ def test_rows_that_never_show_are_told(factory: BookingFactory, duckdb: Warehous
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"team": 1, "filters": {"flavour": "sweet"}}, "flavour"),
         ({"base_url": "ftp://calendar.test"}, "base URL must look like"),
@@ -396,9 +354,9 @@ def test_rows_that_never_show_are_told(factory: BookingFactory, duckdb: Warehous
     ],
     ids=str,
 )
-def test_settings_that_make_no_sense_are_refused_at_once(sandbox: Sandbox, settings: Any, told: str) -> None:
-    """A mistake is told where the source is made, before anything is sent."""
-    with pytest.raises((ConfigError, InvalidRequestError), match=told):
+def test_invalid_settings_are_rejected_before_a_request(sandbox: Sandbox, settings: Any, message: str) -> None:
+    """The error comes when the source is created."""
+    with pytest.raises((ConfigError, InvalidRequestError), match=message):
         dlt_source(**settings)
     assert sandbox.requests == []
 
@@ -407,7 +365,7 @@ def test_settings_that_make_no_sense_are_refused_at_once(sandbox: Sandbox, setti
 
 
 @pytest.mark.parametrize(
-    ("scope", "names"),
+    ("scope", "resources"),
     [
         ({}, OWN),
         ({"organization": 1}, {"bookings", "schedules", "webhooks", "teams", "memberships"}),
@@ -417,60 +375,62 @@ def test_settings_that_make_no_sense_are_refused_at_once(sandbox: Sandbox, setti
     ],
     ids=["own", "organization", "team", "team of an organization", "user of an organization"],
 )
-def test_a_scope_has_the_lists_that_it_has(sandbox: Sandbox, scope: Any, names: set[str]) -> None:
-    """What a scope does not list is left out, and what is not loaded by default can be selected."""
+def test_a_scope_has_its_lists(sandbox: Sandbox, scope: Any, resources: set[str]) -> None:
+    """Lists that a scope does not have are left out, and lists that are not loaded by default can be selected."""
     source = dlt_source(**scope)
-    assert set(source.selected_resources) == names
+    assert set(source.selected_resources) == resources
     scope_name = " ".join(scope)
     assert set(source.resources) == {
-        thing.replace("-", "_") for thing in EXPORTABLE if scope_name in EXPORTABLE[thing].scopes
+        name.replace("-", "_") for name, exportable in EXPORTABLE.items() if scope_name in exportable.scopes
     }
 
 
 @pytest.mark.parametrize("scope", [{"organization": 1}, {"team": 2}, {"organization": 1, "team": 2}], ids=str)
 @pytest.mark.slow
 def test_every_list_of_every_scope_can_be_loaded(sandbox: Sandbox, duckdb: Warehouse, scope: Any) -> None:
-    """Each list that can be exported goes into a table of its own, twice with the same outcome."""
+    """Each exportable list has its own table, and a second load changes nothing."""
     names = list(dlt_source(**scope).resources)
     duckdb.load(*names, **scope)
-    first = {table: duckdb.ask(f"SELECT count(*) FROM {table}") for table in duckdb.tables()}
+    first = {table: duckdb.query(f"SELECT count(*) FROM {table}") for table in duckdb.tables()}
     duckdb.load(*names, **scope)
-    assert {table: duckdb.ask(f"SELECT count(*) FROM {table}") for table in duckdb.tables()} == first
+    assert {table: duckdb.query(f"SELECT count(*) FROM {table}") for table in duckdb.tables()} == first
     assert first["memberships"] > [(0,)]
     assert duckdb.types("memberships")["user__email"] == "varchar"
 
 
 @pytest.mark.slow
-def test_a_teams_bookings_are_those_that_there_are(factory: BookingFactory, duckdb: Warehouse) -> None:
-    """Its list cannot tell changes, so it is loaded whole each time."""
+def test_bookings_of_a_team_are_replaced(factory: BookingFactory, duckdb: Warehouse) -> None:
+    """Not every server lists the changed bookings of a team, so each load reads all."""
     for booking in factory.store.bookings.values():
         booking.team_id = 2
     duckdb.load("bookings", team=2)
     change(factory)
     duckdb.load("bookings", team=2)
-    assert duckdb.bookings() == {uid: one.status for uid, one in factory.store.bookings.items() if one.team_id == 2}
+    assert duckdb.bookings() == {
+        uid: booking.status for uid, booking in factory.store.bookings.items() if booking.team_id == 2
+    }
 
 
 @pytest.mark.slow
 def test_filters_are_those_of_bookings(factory: BookingFactory, duckdb: Warehouse) -> None:
-    """Only bookings that match are loaded; one that following changes excludes is refused."""
+    """Only matching bookings are loaded. A filter that rows can leave is rejected."""
     later = sorted(booking.start for booking in factory.store.bookings.values())[ROWS // 2]
     duckdb.load(filters={"after_start": later})
-    assert set(duckdb.bookings()) == {uid for uid, one in factory.store.bookings.items() if one.start >= later}
+    assert set(duckdb.bookings()) == {uid for uid, booking in factory.store.bookings.items() if booking.start >= later}
     with pytest.raises(InvalidRequestError, match="cannot have the filter status"):
         duckdb.load("bookings", filters={"status": ["past"]})
 
 
 @pytest.mark.slow
 def test_settings_come_from_dlt(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, duckdb: Warehouse) -> None:
-    """The configuration of dlt goes before the environment of Cal.com's own tools, and arguments before both."""
+    """The configuration of dlt precedes the environment variables of this package, and arguments precede both."""
     monkeypatch.setenv("CAL_API_KEY", "cal_unknown")
     monkeypatch.setenv("CAL_API_URL", "http://127.0.0.1:9/v2")
     monkeypatch.setenv("SOURCES__CALCOM__API_KEY", sandbox.api_key)
     monkeypatch.setenv("SOURCES__CALCOM__BASE_URL", sandbox.url)
     monkeypatch.setenv("SOURCES__CALCOM__ORGANIZATION", "1")
     duckdb.load("memberships")
-    assert duckdb.ask("SELECT count(*) FROM memberships") > [(0,)]
+    assert duckdb.query("SELECT count(*) FROM memberships") > [(0,)]
     with pytest.raises(PipelineStepFailed, match="401"):
         duckdb.load("memberships", api_key="cal_other")
 
@@ -483,8 +443,8 @@ def test_settings_come_from_dlt(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatc
         pytest.param("PlatformClient", marks=pytest.mark.slow),
     ],
 )
-def test_any_credentials_will_do(sandbox: Sandbox, duckdb: Warehouse, kind: str) -> None:
-    """Objects that prove who asks are taken as they are."""
+def test_all_kinds_of_credentials_are_accepted(sandbox: Sandbox, duckdb: Warehouse, kind: str) -> None:
+    """They can be given as objects."""
     client_id, client = next(iter(sandbox.store.oauth_clients.items()))
     token = next(iter(sandbox.store.access_tokens))
     credentials = {
@@ -496,12 +456,12 @@ def test_any_credentials_will_do(sandbox: Sandbox, duckdb: Warehouse, kind: str)
     assert "schedules" in duckdb.tables()
 
 
-def test_without_a_key_the_way_to_one_is_told() -> None:
-    """Where no setting holds a key, the error says where one can be put."""
+def test_a_missing_key_is_an_error_that_says_where_to_put_one() -> None:
+    """The error names the environment variable."""
     with pytest.raises(ConfigError, match="CAL_API_KEY"):
         dlt_source()
 
 
-def test_what_is_loaded_can_be_listed() -> None:
-    """The default selection is of things that there are."""
+def test_the_default_resources_exist() -> None:
+    """The default selection contains exportable lists only."""
     assert set(DEFAULT_RESOURCES) <= set(EXPORTABLE)

@@ -1,4 +1,4 @@
-"""Files and paths that somebody edited, damaged or chose badly: a clear error, and nothing of theirs is lost."""
+"""Files that a user edited or damaged, and unusable paths: a clear error, and no file of the user is lost."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def client(factory: BookingFactory) -> Calcom:
     return Calcom(factory.sandbox.api_key, base_url=factory.sandbox.url, backoff_base=0.0)
 
 
-async def broken_off(factory: BookingFactory, path: Path) -> bytes:
-    """An export that fails after some rows; its checkpoint."""
+async def interrupt_export(factory: BookingFactory, path: Path) -> bytes:
+    """Run an export that fails after some rows; return its checkpoint."""
     factory.sandbox.faults.add("GET", "/v2/bookings", status=403, after=4)
     async with client(factory) as cal:
         with pytest.raises(ForbiddenError):
@@ -46,12 +46,12 @@ async def broken_off(factory: BookingFactory, path: Path) -> bytes:
     return path.with_name(path.name + ".checkpoint").read_bytes()
 
 
-def names(folder: Path) -> set[str]:
+def file_names(folder: Path) -> set[str]:
     return {file.name for file in folder.iterdir()}
 
 
-def mutated(rng: random.Random, data: bytes) -> bytes:
-    """The bytes with a change, a loss or an addition somewhere; text stays text half of the time."""
+def mutate(rng: random.Random, data: bytes) -> bytes:
+    """Return the bytes with a change, a loss or an addition in one position. Half of the time, text stays text."""
     at, until = sorted(rng.choices(range(len(data) + 1), k=2))
     match rng.randrange(6):
         case 0:
@@ -63,21 +63,21 @@ def mutated(rng: random.Random, data: bytes) -> bytes:
         case 3:
             return data[:at] + data[at:until] * 2 + data[until:]
         case 4:
-            digits = [place for place, byte in enumerate(data) if chr(byte).isdigit()]
-            place = rng.choice(digits)
-            return data[:place] + b"%d" % rng.randrange(10**6) + data[place + 1 :]
+            digits = [index for index, byte in enumerate(data) if chr(byte).isdigit()]
+            position = rng.choice(digits)
+            return data[:position] + b"%d" % rng.randrange(10**6) + data[position + 1 :]
         case _:
             return data[:at] + bytes([data[at % len(data)] ^ 1 << rng.randrange(8)]) + data[at + 1 :]
 
 
-async def test_an_edited_checkpoint_is_refused(factory: BookingFactory, tmp_path: Path) -> None:
-    """However a checkpoint was changed, resuming is an error that names it, and neither file is touched."""
+async def test_an_edited_checkpoint_is_rejected(factory: BookingFactory, tmp_path: Path) -> None:
+    """Resuming is an error that names the checkpoint, and neither file is changed."""
     path, state = tmp_path / "a.jsonl", tmp_path / "a.jsonl.checkpoint"
-    intact = await broken_off(factory, path)
+    intact = await interrupt_export(factory, path)
     part = (tmp_path / "a.jsonl.part").read_bytes()
     rng = random.Random(1)
     for _ in range(MUTATIONS):
-        changed = mutated(rng, intact)
+        changed = mutate(rng, intact)
         if changed.rstrip(b"\n") == intact.rstrip(b"\n"):
             continue
         state.write_bytes(changed)
@@ -93,7 +93,7 @@ async def test_an_edited_checkpoint_is_refused(factory: BookingFactory, tmp_path
         assert (await export(cal, ExportJob(), path, resume=True)).rows == ROWS
 
 
-def sealed(state: Any) -> bytes:
+def with_checksum(state: Any) -> bytes:
     data = state if isinstance(state, bytes) else json.dumps(state).encode()
     return data + b"\n" + sha256(data).hexdigest().encode() + b"\n"
 
@@ -126,14 +126,14 @@ EDITS = [
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::calcom_async.IncompleteListWarning")  # rows that the forged values leave out
-@pytest.mark.parametrize(("where", "value"), EDITS, ids=lambda one: str(one)[:40])
-async def test_a_forged_checkpoint_raises_nothing_foreign(
+@pytest.mark.parametrize(("where", "value"), EDITS, ids=lambda value: str(value)[:40])
+async def test_a_forged_checkpoint_raises_only_errors_of_the_package(
     factory: BookingFactory, tmp_path: Path, where: str, value: Any
 ) -> None:
-    """Values that no run wrote, under a checksum that fits, end in a result or in an error of the package."""
-    intact = await broken_off(factory, tmp_path / "a.jsonl")
+    """Values that no run wrote, with a valid checksum, lead to a result or a `CalcomError`."""
+    intact = await interrupt_export(factory, tmp_path / "a.jsonl")
     state = json.loads(intact.splitlines()[0])
-    (tmp_path / "a.jsonl.checkpoint").write_bytes(sealed(edited(state, where, value)))
+    (tmp_path / "a.jsonl.checkpoint").write_bytes(with_checksum(edited(state, where, value)))
     async with client(factory) as cal:
         for options in (
             {"resume": True},
@@ -143,14 +143,17 @@ async def test_a_forged_checkpoint_raises_nothing_foreign(
             try:
                 await export(cal, ExportJob(), tmp_path / "a.jsonl", **options)
             except CalcomError as error:
-                assert str(error)  # noqa: PT017 - any of the package
+                assert str(error)  # noqa: PT017 - any error of the package
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{}", b"\xff\xfe", b"[" * 99_999, sealed(b"[" * 99_999), sealed(b"5"), sealed({})]
+    "content",
+    [b"", b"{}", b"\xff\xfe", b"[" * 99_999, with_checksum(b"[" * 99_999), with_checksum(b"5"), with_checksum({})],
 )
-async def test_a_foreign_file_is_no_checkpoint(factory: BookingFactory, tmp_path: Path, content: bytes) -> None:
-    """A file that is named as the checkpoint by mistake is an error, with or without resume, and is kept."""
+async def test_another_file_is_rejected_as_a_checkpoint(
+    factory: BookingFactory, tmp_path: Path, content: bytes
+) -> None:
+    """A file that is named as the checkpoint by mistake is an error with any option, and is kept."""
     (tmp_path / "notes.txt").write_bytes(content)
     async with client(factory) as cal:
         for options in ({}, {"resume": True}, {"incremental": True}, {"restart": True}):
@@ -163,7 +166,7 @@ async def test_a_foreign_file_is_no_checkpoint(factory: BookingFactory, tmp_path
 # --- paths ------------------------------------------------------------------------------------------------------------
 
 
-def paths(folder: Path) -> dict[str, Any]:
+def unusable_paths(folder: Path) -> dict[str, Any]:
     (folder / "folder.jsonl").mkdir()
     (folder / "file").touch()
     return {
@@ -184,23 +187,23 @@ BAD = ["NUL", "surrogate", "folder", "below a file", "below nothing", "long", "l
 @pytest.mark.parametrize("option", ["output", "checkpoint"])
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("options", [{}, {"resume": True}, {"incremental": True}, {"restart": True}], ids=str)
-async def test_a_place_that_cannot_be_used_is_told(
+async def test_an_unusable_path_is_an_error(
     factory: BookingFactory, tmp_path: Path, bad: str, option: str, options: dict[str, Any]
 ) -> None:
-    """A path that the file system does not take is an error of the export, before the first booking is read."""
-    place = paths(tmp_path)[bad]
-    where = {"output": place} if option == "output" else {"output": tmp_path / "a.jsonl", "checkpoint": place}
+    """It is an error of the export, before the first booking is read."""
+    path = unusable_paths(tmp_path)[bad]
+    where = {"output": path} if option == "output" else {"output": tmp_path / "a.jsonl", "checkpoint": path}
     factory.sandbox.requests.clear()
     async with client(factory) as cal:
         with pytest.raises((ExportError, InvalidRequestError)):
             await export(cal, ExportJob(), **where, **options)
-    assert not [seen for seen in factory.sandbox.requests if seen.path.endswith("/bookings")]
-    assert names(tmp_path) == {"folder.jsonl", "file"}
+    assert not [request for request in factory.sandbox.requests if request.path.endswith("/bookings")]
+    assert file_names(tmp_path) == {"folder.jsonl", "file"}
 
 
 @pytest.mark.parametrize("value", [5, b"a.jsonl", None, [], 1.5])
-async def test_what_is_no_path_is_refused(factory: BookingFactory, value: Any) -> None:
-    """Another type in the place of a path is an argument that makes no sense."""
+async def test_a_value_that_is_no_path_is_rejected(factory: BookingFactory, value: Any) -> None:
+    """A value of another type is an `InvalidRequestError`."""
     async with client(factory) as cal:
         with pytest.raises(InvalidRequestError, match="the output must be a path"):
             await export(cal, ExportJob(), value)
@@ -210,7 +213,7 @@ async def test_what_is_no_path_is_refused(factory: BookingFactory, value: Any) -
 
 
 @pytest.mark.parametrize("checkpoint", ["a.jsonl", "a.jsonl.part", "./a.jsonl"])
-async def test_a_checkpoint_is_not_the_output(factory: BookingFactory, tmp_path: Path, checkpoint: str) -> None:
+async def test_a_checkpoint_cannot_be_the_output(factory: BookingFactory, tmp_path: Path, checkpoint: str) -> None:
     """One file cannot be both."""
     async with client(factory) as cal:
         with pytest.raises(InvalidRequestError, match="is the output itself"):
@@ -219,11 +222,11 @@ async def test_a_checkpoint_is_not_the_output(factory: BookingFactory, tmp_path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["write_bytes", *slow("replace", "unlink", "open")])
-async def test_a_fault_of_the_disk_at_any_time_is_an_export_error(
+async def test_a_fault_of_the_disk_is_an_export_error(
     factory: BookingFactory, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the disk refuses, and whenever it does, is told as such."""
-    works = getattr(Path, name)
+    """Every operation on a file may fail, at any time."""
+    method = getattr(Path, name)
     for after in range(12):
         calls = iter(range(after))
         folder = tmp_path / str(after)
@@ -232,7 +235,7 @@ async def test_a_fault_of_the_disk_at_any_time_is_an_export_error(
         def failing(path: Path, *args: Any, calls: Iterator[int] = calls, **more: Any) -> Any:
             if next(calls, None) is None:
                 raise OSError(5, os.strerror(5))
-            return works(path, *args, **more)
+            return method(path, *args, **more)
 
         with monkeypatch.context() as patch:
             patch.setattr(Path, name, failing)
@@ -246,8 +249,8 @@ async def test_a_fault_of_the_disk_at_any_time_is_an_export_error(
         assert len((folder / "a.jsonl").read_bytes().splitlines()) == ROWS
 
 
-def test_a_sink_refuses_odd_paths(tmp_path: Path) -> None:
-    """Also a sink that is opened beforehand."""
+def test_a_sink_rejects_unusable_paths(tmp_path: Path) -> None:
+    """A sink that the caller opens raises the same errors."""
     with pytest.raises(ExportError, match="NUL"):
         open_sink(f"{tmp_path}/a\0.csv")
     assert isinstance(open_sink(tmp_path / "\u202ename \n.csv"), FileSink)

@@ -1,4 +1,4 @@
-"""Parquet: types from the model, values as they came, and nothing lost on the way."""
+"""Parquet: column types from the model, and every value as the server sent it."""
 
 from __future__ import annotations
 
@@ -91,7 +91,9 @@ VALUES: list[tuple[str, Any, Any]] = [
 ]
 
 
-def written(path: Path, *rows: dict[str, Any], model: type[msgspec.Struct] = Sample, key: str = "uid") -> pa.Table:
+def write_and_read(
+    path: Path, *rows: dict[str, Any], model: type[msgspec.Struct] = Sample, key: str = "uid"
+) -> pa.Table:
     write(path, [Raw(json.dumps(row).encode()) for row in rows], model=model, key=key)
     return pq.read_table(path)
 
@@ -108,14 +110,14 @@ def write(path: Path, *batches: Sequence[Raw], model: type[msgspec.Struct] = Sam
 
 
 def test_the_type_of_every_kind_of_field() -> None:
-    """Types come from the model; what has no one type is JSON text, and everything may be null."""
+    """Types come from the model. A field without a single type is JSON text, and every column is nullable."""
     schema = schema_of(Sample)
     assert {field.name: field.type for field in schema} == TYPES
     assert all(field.nullable for field in schema)
 
 
-def test_bookings_nest_their_people() -> None:
-    """Hosts and attendees are lists of structs, times are times, answers are JSON."""
+def test_the_columns_of_bookings() -> None:
+    """Hosts and attendees are lists of structs, times are timestamps, and responses are JSON."""
     schema = schema_of(models.Booking)
     assert schema.names == list(models.Booking.__struct_fields__)
     assert schema.field("start").type == MOMENT
@@ -134,10 +136,10 @@ def test_bookings_nest_their_people() -> None:
     ],
 )  # fmt: skip
 def test_every_file_of_a_model_has_the_same_schema(model: type[msgspec.Struct], tmp_path: Path) -> None:
-    """Without rows, and with a row of which nothing is known but its key, the columns keep their types."""
+    """Without rows, and with a row that has only its key, the columns keep their types."""
     id = "x" if model in {models.Webhook, models.RoutingForm} else 1
-    empty = written(tmp_path / "empty.parquet", model=model, key="id")
-    sparse = written(tmp_path / "sparse.parquet", {"id": id}, model=model, key="id")
+    empty = write_and_read(tmp_path / "empty.parquet", model=model, key="id")
+    sparse = write_and_read(tmp_path / "sparse.parquet", {"id": id}, model=model, key="id")
     assert empty.schema.equals(schema_of(model))
     assert sparse.schema.equals(schema_of(model))
     assert sparse.num_rows == 1
@@ -146,58 +148,58 @@ def test_every_file_of_a_model_has_the_same_schema(model: type[msgspec.Struct], 
 # --- values -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("column", "sent", "found"), VALUES)
-def test_a_value(column: str, sent: Any, found: Any, tmp_path: Path) -> None:
-    """What the server sent is what a reader finds, beside a row that has nothing there."""
+@pytest.mark.parametrize(("column", "sent", "expected"), VALUES)
+def test_a_value(column: str, sent: Any, expected: Any, tmp_path: Path) -> None:
+    """A reader finds what the server sent, next to rows without a value."""
     name = msgspec.structs.fields(Sample)[Sample.__struct_fields__.index(column)].encode_name
-    table = written(tmp_path / "a.parquet", {"uid": "u1"}, {"uid": "u2", name: sent}, {"uid": "u3", name: None})
-    assert table.column(column).to_pylist() == [None, found, None]
+    table = write_and_read(tmp_path / "a.parquet", {"uid": "u1"}, {"uid": "u2", name: sent}, {"uid": "u3", name: None})
+    assert table.column(column).to_pylist() == [None, expected, None]
 
 
-def test_a_bare_row_is_nulls(tmp_path: Path) -> None:
-    """A row that lacks everything but its key has its place, and nothing is made up."""
-    (row,) = written(tmp_path / "a.parquet", {"uid": "u1", "news": {"of": "tomorrow"}}).to_pylist()
+def test_missing_fields_are_null(tmp_path: Path) -> None:
+    """A row with only its key is written, and has no other values."""
+    (row,) = write_and_read(tmp_path / "a.parquet", {"uid": "u1", "news": {"of": "tomorrow"}}).to_pylist()
     assert row == {"uid": "u1"} | dict.fromkeys(list(TYPES)[1:])
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "message"),
     [
         ({"count": 2**63}, r"row 3, column count, does not fit"),
         ({"amount": 2**63 + 1}, r"row 3, column amount, does not fit"),
     ],
 )
-def test_a_misfit_is_named(row: dict[str, Any], told: str, tmp_path: Path) -> None:
-    """A value that its column cannot hold stops the conversion, with its row and column; all rows are kept."""
+def test_a_value_that_does_not_fit_is_an_error(row: dict[str, Any], message: str, tmp_path: Path) -> None:
+    """The error names the row and column, and all rows are kept in the partial file."""
     good = [{"uid": "u1"}, {"uid": "u2"}]
-    with pytest.raises(ExportError, match=told):
-        written(tmp_path / "a.parquet", *good, {"uid": "u3", **row}, {"uid": "u4"})
+    with pytest.raises(ExportError, match=message):
+        write_and_read(tmp_path / "a.parquet", *good, {"uid": "u3", **row}, {"uid": "u4"})
     assert [file.name for file in tmp_path.iterdir()] == ["a.parquet.part"]
     lines = (tmp_path / "a.parquet.part").read_text().splitlines()
     assert [json.loads(line)["uid"] for line in lines] == ["u1", "u2", "u3", "u4"]
 
 
-def test_other_readers_understand_it(tmp_path: Path) -> None:
-    """A query engine reads times as times and unfolds the people of a booking."""
+def test_a_query_engine_reads_the_file(tmp_path: Path) -> None:
+    """It reads times as times, and the people of a booking as a list."""
     people = [{"name": "Ada", "email": "ada@x.test", "timeZone": "Europe/Rome", "absent": False}]
     row = {
         "id": 1, "uid": "u1", "title": "Talk", "hosts": [], "status": "accepted", "start": "2026-05-06T12:00:00Z",
         "end": "2026-05-06T12:30:00Z", "duration": 30, "createdAt": "2026-05-01T08:00:00Z", "attendees": people,
         "metadata": {"crm": "42"},
     }  # fmt: skip
-    written(tmp_path / "a.parquet", row, model=models.Booking)
-    (found,) = duckdb.sql(
+    write_and_read(tmp_path / "a.parquet", row, model=models.Booking)
+    (result,) = duckdb.sql(
         f"""select epoch_ms("end") - epoch_ms("start"), attendees[1].email, metadata ->> 'crm'
         from '{tmp_path / "a.parquet"}'"""
     ).fetchall()
-    assert found == (30 * 60 * 1000, "ada@x.test", "42")
+    assert result == (30 * 60 * 1000, "ada@x.test", "42")
 
 
 # --- groups -------------------------------------------------------------------------------------------------------
 
 
-def test_row_groups_stay_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However often a file is brought up to date, its rows lie in groups of one size, in their order."""
+def test_row_groups_keep_their_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After any number of updates, the rows are in their order in groups of one size."""
     monkeypatch.setattr(parquet, "GROUP", 20)
     monkeypatch.setattr(parquet, "BATCH", 4)
     path = tmp_path / "a.parquet"

