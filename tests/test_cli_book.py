@@ -131,6 +131,20 @@ def test_what_is_shown_can_be_booked(sandbox: Sandbox) -> None:
     assert invoke("book", "2", "--start", start, *ADA, *zone, *connection_args(sandbox)).exit_code == 9
 
 
+@pytest.mark.parametrize(
+    ("event_type", "fields"),
+    [
+        ("1", {"eventTypeId": 1}),
+        ("ana/thirty", {"username": "ana", "eventTypeSlug": "thirty"}),
+        ("https://cal.com/ana/thirty", {"username": "ana", "eventTypeSlug": "thirty"}),
+    ],
+)
+def test_an_event_type_by_id_slug_or_link(event_type: str, fields: dict[str, Any], sandbox: Sandbox) -> None:
+    """The event type is an id, USERNAME/SLUG or a booking link."""
+    result = invoke("book", event_type, *NINE, *ADA, "--dry-run", *connection_args(sandbox))
+    assert json.loads(result.stdout)["body"].items() >= fields.items()
+
+
 @pytest.mark.parametrize("options", [[], ["--reserve"]], ids=str)
 def test_a_dry_run_books_nothing(options: list[str], sandbox: Sandbox) -> None:
     """`--dry-run` checks the time, prints the booking that would be sent, and sends nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -56,7 +57,14 @@ def test_columns_that_do_not_fit_are_named(monkeypatch: pytest.MonkeyPatch, caps
         monkeypatch.setenv(name, value)
     header, row, last = print_all(capsys, [ROW])
     assert (header.split(), row.partition(" ")[0]) == (["uid", "title"], UID)
-    assert last == "1 row, times in UTC, too narrow for: start"
+    assert last == "1 row, times in UTC, too narrow for start"
+
+
+def test_many_columns_that_do_not_fit_are_counted(width: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """More than a few columns that do not fit are not named."""
+    row = {f"column{number}": "x" * 30 for number in range(20)}
+    print_rows([row], columns_of([row]), json=False)
+    assert re.fullmatch(r"1 row, too narrow for \d+ more columns", capsys.readouterr().out.splitlines()[-1])
 
 
 def test_an_identifier_wider_than_the_terminal_is_whole(
@@ -114,6 +122,13 @@ def test_json_is_an_array_with_a_row_per_line(capsys: pytest.CaptureFixture[str]
     assert json.loads("".join(lines)) == [{**ROW, "start": "2026-12-01T09:00:00Z"}] * 2
     assert json.loads(lines[1].removesuffix(",")) == json.loads(lines[2])
     assert print_all(capsys, [], json=True) == ["[]"]
+
+
+def test_json_on_a_terminal_is_indented(width: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """On a terminal each field is a line, and the text is the same JSON."""
+    lines = print_all(capsys, [ROW, ROW], json=True)
+    assert f'    "uid": "{UID}",' in lines
+    assert json.loads("".join(lines)) == [{**ROW, "start": "2026-12-01T09:00:00Z"}] * 2
 
 
 def test_json_after_an_error_is_no_complete_array(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import unicodedata
 import warnings
 from collections.abc import Iterator
@@ -194,13 +195,14 @@ def test_an_error_has_a_line_for_each_of_its_notes(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == "error: a b\nnote 1\n"
 
 
-def run_on_a_terminal(*args: str, sandbox: Sandbox) -> str:
+def run_on_a_terminal(*args: str, sandbox: Sandbox, columns: int = 200) -> str:
     """Return what a command writes to a terminal with colors."""
     terminal, process_side = pty.openpty()
+    termios.tcsetwinsize(terminal, (40, columns))
     running = start_cli(
         *args,
         *connection_args(sandbox),
-        env={"TERM": "xterm-256color"},
+        env={"TERM": "xterm-256color", "COLUMNS": ""},
         stdin=process_side,
         stdout=process_side,
         stderr=process_side,
@@ -224,6 +226,21 @@ def test_colors_are_the_only_escape_sequences(args: list[str], sandbox: Sandbox)
     drawn = run_on_a_terminal(*args, sandbox=sandbox)
     assert unsafe(re.sub(r"\x1b\[[\d;]*m|\r\n", "", drawn)) == set()
     assert "owned" in drawn
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_tables_fit_the_terminal(columns: int, sandbox: Sandbox) -> None:
+    """A table is as wide as the terminal allows, and the uid is never shortened."""
+    [booking] = sandbox.store.bookings.values()
+    booking.title = "A title that is too long for every terminal " * 3
+    drawn = run_on_a_terminal("bookings", "list", sandbox=sandbox, columns=columns)
+    header, row, last = re.sub(r"\x1b\[[\d;]*m", "", drawn).splitlines()
+    assert header.split()[:3] == ["uid", "start", "title"]
+    assert row.startswith(booking.uid)
+    assert "…" in row
+    assert max(len(header), len(row)) <= columns
+    assert ("too narrow for" in last) == (columns == 60)
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ The rule is the same for all commands:
   line names them. Identifiers are never shortened.
 - Tab-separated values have a header line and one line per row, with all columns. In a value, a tab is written as `\t`,
   a line break as `\n`, a carriage return as `\r` and a backslash as `\\`. Times have a UTC offset.
-- The JSON array has one row per line, with the fields of the API.
+- The JSON array has one row per line, with the fields of the API. On a terminal the rows are indented.
 
 Rows are printed as they arrive. If reading them fails, the JSON array is not closed, so nobody takes it for complete.
 """
@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from textwrap import indent
 from typing import Any, Generic, TypeVar
 
 from rich.cells import cell_len, set_cell_size
@@ -29,6 +30,8 @@ R = TypeVar("R")
 
 BUFFERED_ROWS = 100
 """A table gets the widths that its first rows need."""
+MAX_NAMED = 5
+"""Up to so many columns that do not fit are named."""
 MIN_WIDTH = 12
 """Shortened texts have at least this width."""
 GAP = "  "
@@ -106,10 +109,12 @@ def _fields(row: Any) -> dict[str, Any]:
 def _json_array() -> Iterator[Callable[[Any], None]]:
     """Print a JSON array. Each row is held back until it is known whether a comma follows it."""
     lines: list[str] = []
+    is_terminal = stdout().is_terminal
 
     def print_row(row: Any) -> None:
         print_json_text(f"{lines.pop()}," if lines else "[")
-        lines.append(json_text(row, compact=True))
+        # A JSON text has line breaks only between its values.
+        lines.append(indent(json_text(row), "  ") if is_terminal else json_text(row, compact=True))
 
     try:
         yield print_row
@@ -172,9 +177,15 @@ def _table(columns: Sequence[Column[R]], note: str) -> Iterator[Callable[[R], No
     finally:
         if first_rows and not widths:
             print_first_rows()
-    hidden = ", ".join(names[len(widths) :] if count else [])
-    parts = [f"{count:,} row{'' if count == 1 else 's'}", note, hidden and f"too narrow for: {hidden}"]
+    parts = [f"{count:,} row{'' if count == 1 else 's'}", note, _hidden(names[len(widths) :] if count else [])]
     console.print(", ".join(filter(None, parts)), style="dim", markup=False, soft_wrap=True)
+
+
+def _hidden(names: Sequence[str]) -> str:
+    """Say which columns do not fit, or how many."""
+    if not names:
+        return ""
+    return f"too narrow for {', '.join(names) if len(names) <= MAX_NAMED else f'{len(names)} more columns'}"
 
 
 def column_widths(columns: Sequence[Column[Any]], rows: Sequence[Sequence[str]], width: int) -> list[int]:
