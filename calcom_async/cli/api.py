@@ -131,10 +131,10 @@ def whoami(
 
     calcom-async whoami
     """
-    if not target.debug:  # which prints the same
-        print_status("using:", origin_of(target))
     me = msgspec.to_builtins(run_with_client(target, lambda cal: cal.me.get()))
     if json:
         print_json(me)
     else:
         print_fields({name: value for name, value in me.items() if isinstance(value, str | int | float)})
+    if not target.debug:  # which prints the same
+        print_status("using:", origin_of(target))

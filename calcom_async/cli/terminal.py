@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.highlighter import JSONHighlighter
 from rich.segment import Segment
@@ -80,14 +79,21 @@ def _print_message(console: Console, label: str, lines: Iterable[object]) -> Non
     console.print(text, markup=False)
 
 
+def _write_line(text: str) -> None:
+    """Write a line to stdout in its encoding. `typer.echo` would write UTF-8 where the encoding is ASCII."""
+    if sys.stdout:  # None where the process has no standard output
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+
+
 def echo(text: object) -> None:
     """Print one line on stdout."""
-    typer.echo(one_line(text))
+    _write_line(one_line(text))
 
 
 def print_tsv(values: Iterable[str]) -> None:
     """Print one line of tab-separated values on stdout. Tabs, line breaks and backslashes in a value are escaped."""
-    typer.echo("\t".join(one_line(value.translate(TSV_ESCAPES)) for value in values))
+    _write_line("\t".join(one_line(value.translate(TSV_ESCAPES)) for value in values))
 
 
 def print_json(value: object, *, compact: bool = False) -> None:
@@ -110,7 +116,7 @@ def print_json_text(text: str) -> None:
     if console.is_terminal:
         console.print(JSONHighlighter()(Text(text)), soft_wrap=True)
     else:
-        typer.echo(text)
+        _write_line(text)
 
 
 def _escaped(found: re.Match[str]) -> str:
