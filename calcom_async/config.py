@@ -75,7 +75,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     cache_ttl: float | None = None
     """Seconds for which event types are returned from memory; None disables the cache.
 
-    After that time, the server is asked whether they changed, which costs a request; with 0 every time. Concurrent
+    After that time, a request checks whether they have changed; with 0, every read sends one. Concurrent
     identical reads share one request. After this client, or one made from it, writes an event type, the next read goes
     to the server.
     """

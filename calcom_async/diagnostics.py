@@ -272,6 +272,6 @@ class ResponseMonitor:
         else:
             for limit in limits:
                 # With several limits, `_remaining` is that of an unknown one of them.
-                left = self._remaining if len(limits) == 1 else limit.available
-                text = f"{left:,} of {limit.limit:,} requests left in {limit.window:.0f} s"
-                report.add("limit", "ok" if left > limit.limit * MIN_REMAINING else "warn", text)
+                remaining = self._remaining if len(limits) == 1 else limit.available
+                text = f"{remaining:,} of {limit.limit:,} requests left in {limit.window:.0f} s"
+                report.add("limit", "ok" if remaining > limit.limit * MIN_REMAINING else "warn", text)

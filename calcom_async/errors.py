@@ -205,7 +205,7 @@ class BadRequestError(ApiError):
 class UnauthorizedError(ApiError):
     """401: missing, unknown or expired credentials.
 
-    Cal.com also answers 401 in two cases that are not about credentials: the booking limit of an event type is used
+    Cal.com also returns 401 in two cases that are not about credentials: the booking limit of an event type is used
     up (`reason` is "booking_limit"), or the busy times of another user's calendar were requested.
     """
 
@@ -360,7 +360,7 @@ def may_have_acted(error: CalcomError) -> bool:
     if isinstance(error, TransportError):
         return error.sent
     if isinstance(error, ApiError):
-        # A server can fail after it has acted: creating an event type of a team answered 403, and a booking 500, with
+        # A server can fail after it has acted: creating an event type of a team returned 403, and a booking 500, with
         # the new row in place (recorded from a self-hosted server of 2025-12). A 4xx almost always changes nothing.
         return error.status >= 500 or error.status in TRANSIENT_STATUSES
     return isinstance(error, DecodeError)  # a success whose body could not be read

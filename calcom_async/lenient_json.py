@@ -24,7 +24,7 @@ def parse(body: bytes) -> Any:
         raise NotJsonError(TOO_DEEP) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         reason = str(error)
-    # msgspec refuses the whole text for one such value; json reads it, more slowly.
+    # msgspec rejects the whole text for one such value. The module json reads it, more slowly.
     try:
         text = body.decode("utf-8", "replace")
         return _clean(json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=lambda _: None))
@@ -40,7 +40,7 @@ TOO_DEEP = "nested too deeply"
 
 
 def _integer(digits: str) -> int | None:
-    # `int` refuses longer ones, because its time grows with the square of the length.
+    # `int` raises for longer ones, because its time grows with the square of the length.
     return int(digits) if len(digits) <= MOST_DIGITS else None
 
 

@@ -95,7 +95,7 @@ class ListCall(PagedList[T]):
         return self._copy(Raw, self._context)
 
     def once(self, timeout: float) -> ListCall[T]:
-        """Return the same list with one attempt per request, of so many seconds; 429s are retried all the same."""
+        """Return the same list with one attempt per request, of that many seconds. 429s are retried even so."""
         # As an unknown outcome is retried only if the operation is idempotent, it has to look as if it were not.
         return self._copy(self.row_type, msgspec.structs.replace(self._context, timeout=timeout, idempotent=False))
 
@@ -121,7 +121,7 @@ class ListCall(PagedList[T]):
             paging = {spec.take: offset.take, spec.skip: offset.skip}
         if not spec.fragile:
             return await self._fetch(offset, paging, query)
-        # Builds of 2025 answer 500 to `take` and `skip` in the lists of an organization's teams, or ignore them and
+        # Builds of 2025 return 500 for `take` and `skip` in the lists of an organization's teams, or ignore them and
         # send the first 250 teams again. So the first page is requested without them.
         if offset.skip and self.name not in self._rejects_paging:
             try:
@@ -138,7 +138,7 @@ class ListCall(PagedList[T]):
         """Send the request of one page, and read the response."""
         text = query_string({**self.query, **(query or {}), **paging})
         context = self._context
-        if self.spec.fragile and paging:  # this 500 is the answer, so it is not retried
+        if self.spec.fragile and paging:  # this 500 comes every time, so it is not retried
             context = msgspec.structs.replace(context, final_status=INTERNAL)
         response = await self._send(msgspec.structs.replace(self._request, query=text), context)
         try:

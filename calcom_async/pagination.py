@@ -96,7 +96,7 @@ class PageOffset(msgspec.Struct, frozen=True):
     cursor: str | None = None
 
     def advance(self, pages: int) -> PageOffset:
-        """Return the offset so many pages further."""
+        """Return the offset that number of pages further."""
         return PageOffset(self.skip + pages * self.take, self.take)
 
     def after(self, page: Page[Any]) -> PageOffset:
@@ -140,7 +140,7 @@ def _names_next_page(meta: Any) -> bool:
     return any(place.get(name) for place in objects for name in NEXT_PAGE)
 
 
-# Cursor lists of September 2026 have the cursor in one of three places: beside the rows, in `pagination` or in `meta`.
+# Cursor lists of September 2026 have the cursor in one of three places: in `data`, in `pagination` or in `meta`.
 NEXT_PAGE = ("nextCursor", "next_cursor", "hasMore", "has_more", "hasNextPage", "has_next_page")
 
 

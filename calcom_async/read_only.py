@@ -1,4 +1,4 @@
-"""Refuse requests that may change data, for `Config.read_only`."""
+"""Reject requests that may change data, for `Config.read_only`."""
 
 from __future__ import annotations
 

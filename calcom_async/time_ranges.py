@@ -24,7 +24,7 @@ WEEK = timedelta(days=7)
 MONTH = timedelta(days=31)
 """The longest range that the server searches quickly.
 
-Searches of teams are slow even so: 47 s were reported in https://github.com/calcom/cal.diy/issues/17868.
+Searches of teams can still be slow: 47 s were reported in https://github.com/calcom/cal.diy/issues/17868.
 """
 
 
@@ -78,7 +78,7 @@ def last_instant(day: date | datetime, name: str, time_zone: str | None) -> date
 
 
 def _midnight(day: date, name: str, time_zone: str | None, *, days_later: int = 0) -> datetime:
-    """Return the midnight at which a date begins in a time zone, or so many days later, in UTC."""
+    """Return the midnight at which a date begins in a time zone, or that number of days later, in UTC."""
     if not isinstance(day, date):
         raise InvalidRequestError(f"{name} must be a date or a datetime with a time zone, got {shown(day)}")
     try:

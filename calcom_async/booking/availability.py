@@ -140,7 +140,7 @@ class SlotCheck:
         if self._offering is not None:
             self._repeats += 1
             end = self._offering["end"] if "time_zone" in self._offering else self.start + 2 * DAY
-            # The server answers an equal search from a cache of about 2 s, which may not know of the latest booking
+            # The server caches equal searches for about 2 s, and the cached one may lack the latest booking
             # (recorded from a self-hosted server of 2026-07). So each repetition ends a second later.
             slot = await self._slot_in(self._offering | {"end": end + self._repeats * SECOND})
             return slot is not None and has_room(slot)

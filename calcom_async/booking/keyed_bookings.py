@@ -140,7 +140,7 @@ class KeyedBookings:
         """Cancel a duplicate or an incomplete series. Raise `UnknownOutcomeError` if the server rejects that."""
         try:
             if booking.recurring_booking_uid:
-                # The server refuses to cancel a series as a whole once an occurrence of it was rescheduled.
+                # The server rejects cancelling a whole series once an occurrence of it was rescheduled.
                 await self.bookings.cancel_subsequent(booking.uid, reason=CANCELLATION_REASON)
             else:
                 await self.bookings.cancel(booking.uid, seat_uid=booking.seat_uid, reason=CANCELLATION_REASON)

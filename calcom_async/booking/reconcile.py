@@ -71,8 +71,8 @@ class Retries:
 
     async def sleep(self, pauses: float) -> None:
         """Sleep for a number of pauses, but not beyond the total timeout."""
-        left = self.ends_at - asyncio.get_running_loop().time()
-        await asyncio.sleep(max(0.0, min(pauses * self.pause, left)))
+        remaining = self.ends_at - asyncio.get_running_loop().time()
+        await asyncio.sleep(max(0.0, min(pauses * self.pause, remaining)))
 
     async def sleep_after_conflict(self, conflicts: int) -> None:
         """Sleep for a random time, so that callers who collided do not collide again."""

@@ -104,7 +104,7 @@ class Booking(Model, frozen=True, kw_only=True, gc=False):
     """Empty if the caller may not see them, for example for the booker of a seat."""
     guests: list[str] | None = None
     booking_fields_responses: dict[str, Any] | None = None
-    """Answers by field slug; None on seated bookings, where each attendee has their own."""
+    """Answers to the booking fields by slug; None on seated bookings, where each attendee has their own."""
     recurring_booking_uid: str | None = None
     """The same for all occurrences of a series."""
     seat_uid: str | None = None
@@ -350,7 +350,7 @@ class CreateBooking(Model, frozen=True, kw_only=True):
     team_slug: str | None = None
     organization_slug: str | None = None
     booking_fields_responses: dict[str, Any] | None = None
-    """Answers by field slug; `notes` become the description."""
+    """Answers to the booking fields by slug; `notes` become the description."""
     guests: list[str] | None = None
     """Email addresses without duplicates."""
     location: BookingLocation | str | None = None

@@ -195,7 +195,7 @@ class DeletedEventType(Model, frozen=True, kw_only=True, gc=False):
 
 
 # Null clears `slot_interval` and `schedule_id` only. For a field that cannot be empty, such as the title, the server
-# answers it with 500 (recorded from a self-hosted server of 2026-07).
+# returns 500 (recorded from a self-hosted server of 2026-07).
 class _EventTypeBody(Model, frozen=True, kw_only=True):
     """Base of the request bodies; durations are in minutes, `DISABLED` turns a setting off."""
 

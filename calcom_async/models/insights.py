@@ -1,6 +1,6 @@
 """Insights: statistics of bookings and of routing forms.
 
-No response of the hosted API has been seen: it answered 403 to the account that was tried. The models follow the
+No response of the hosted API has been seen: it returned 403 to the account that was tried. The models follow the
 specification of September 2026, and no field is required.
 """
 

@@ -86,7 +86,7 @@ class _UserBody(Model, frozen=True, kw_only=True):
 
 
 class CreateOrganizationUser(_UserBody, frozen=True, kw_only=True):
-    """A new user of an organization. Cal.com emails the user a link to set a password, unless told otherwise.
+    """A new user of an organization. Without `skip_notification_email`, Cal.com emails a link to set a password.
 
     Omit `username`: the server treats it as the address of the invitee and always returns 400. It is derived from the
     address (`newbie@acme.example` becomes `newbie-acme`).

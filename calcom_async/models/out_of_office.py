@@ -37,7 +37,7 @@ class CreateOutOfOffice(_OutOfOfficeBody, frozen=True, kw_only=True):
     end: datetime
 
 
-# With only one of the two times the server answers 400: "Please specify both ooo start and end time."
+# With only one of the two times the server returns 400: "Please specify both ooo start and end time."
 class UpdateOutOfOffice(_OutOfOfficeBody, frozen=True, kw_only=True):
     """Changes to an entry; `start` and `end` must be given together."""
 

@@ -41,13 +41,13 @@ class WebhookEvent(Model, Generic[P], frozen=True, kw_only=True):
 
     @property
     def key(self) -> str | None:
-        """Key for deduplication, equal for repeated deliveries; None if they cannot be told from new events."""
+        """Key for deduplication, equal for repeated deliveries; None if those cannot be recognized."""
         # Deliveries have no id. `createdAt` is part of the body, so it is the same if the body is sent again.
         sent_at = self.raw.get("createdAt") if isinstance(self.raw, dict) else None
         if not self.trigger or not sent_at:
             return None
-        what = [self.uid, self._seat()] if self.uid else [_digest(self.raw)]
-        return " ".join(str(part) for part in (self.trigger, *what, sent_at) if part)
+        subject = [self.uid, self._seat()] if self.uid else [_digest(self.raw)]
+        return " ".join(str(part) for part in (self.trigger, *subject, sent_at) if part)
 
     def _seat(self) -> Any:
         """Identify the seat: events of two seats of one booking may be sent within the same millisecond."""

@@ -23,7 +23,7 @@ PROBE_TIMEOUT = 15.0
 class CursorBookings(PagedList[T]):
     """A list of bookings read with a cursor, one status after the other.
 
-    The first request of a client has one attempt of 15 s. If the server answers it with 404, 5xx or another list, or
+    The first request of a client has one attempt of 15 s. If the server returns 404, 5xx or another list, or
     not in time, this list and all later ones are read by take and skip. A list that has begun never changes.
     """
 

@@ -16,8 +16,8 @@ class ApiKeys(Resource):
         """Replace the key in use by a new one, valid for 30 days, for `days_valid`, or forever: store it at once.
 
         The server revokes the old key immediately. This client and all clients that hold the same `ApiKey` use the new
-        key from then on, and repeat requests that were rejected meanwhile. Other processes need to be given the new
-        key. Other credentials than an API key raise `UnauthorizedError`. Never retried: if the response is lost, both
+        key from then on, and retry requests that were rejected during the change. Other processes need the new key.
+        Other credentials than an API key raise `UnauthorizedError`. Never retried: if the response is lost, both
         keys are lost too, and a new one has to be created in the settings of Cal.com.
         """
         body = drop_unset(apiKeyDaysValid=days_valid, apiKeyNeverExpires=never_expires)
@@ -27,6 +27,6 @@ class ApiKeys(Resource):
             # Before this returns: requests of other tasks with the old key are being rejected by now, and wait for it.
             try:
                 credentials.replace(refreshed.api_key)
-            except ConfigError:  # the caller must get the key even so: no other copy exists
+            except ConfigError:  # the caller must get the key: no other copy exists
                 log.warning("the refreshed API key cannot be sent in a header; this client keeps the old one")
         return refreshed

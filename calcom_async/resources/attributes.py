@@ -156,7 +156,7 @@ class Attributes(Resource):
         Nothing is replaced: a single-choice attribute can end up with two options, of which only the first is shown. A
         pending member raises `NotFoundError`. Self-hosted servers ignore `weight`, which must be at least 0.
         """
-        if option_id is None and value is None:  # the server answers with a bare 500
+        if option_id is None and value is None:  # the server returns a bare 500
             raise InvalidRequestError(
                 "the option to assign is missing", hint="Pass option_id, or value for a TEXT or NUMBER attribute"
             )

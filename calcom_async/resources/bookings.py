@@ -292,7 +292,7 @@ class Bookings(CursorBookingList):
     async def cancel_series(self, recurring_uid: str, *, reason: str | None = None) -> List[Booking]:
         """Cancel all future occurrences of a series; return the whole series.
 
-        The server refuses to cancel a series if an occurrence of it was rescheduled. Then the first active occurrence
+        The server rejects cancelling a series if an occurrence of it was rescheduled. Then the first active occurrence
         is cancelled together with all later ones, which takes more requests.
         """
         body = CancelBooking(reason=reason)

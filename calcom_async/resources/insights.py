@@ -250,7 +250,7 @@ class RoutingInsights(Resource):
 class Insights(Resource):
     """Statistics of the organization of the caller.
 
-    `ForbiddenError` is a normal outcome: in September 2026 the hosted API answered 403 to all ten operations, for an
+    `ForbiddenError` is a normal outcome: in September 2026 the hosted API returned 403 for all ten operations, for an
     account that could write the roles and webhooks of its organization. The documentation names no role, plan or scope
     for them, so OAuth tokens cannot use them. Self-hosted servers do not have them.
     """

@@ -92,7 +92,7 @@ class Slots(Resource):
         }
         _check_target({name: value for name, value in target.items() if value is not None})
         start, end = parse_date_or_datetime(start, "start"), parse_date_or_datetime(end, "end")
-        # The search may be longer than asked for (see `time_ranges`); days outside the range are dropped at the end.
+        # The searched range may be longer than the given one (see `time_ranges`). Other days are dropped at the end.
         first, last, earliest, latest = start, end, date.min, date.max
         if time_zone is not None:  # without one the server reads dates as we do
             first, last = first_instant(start, "start", time_zone), last_instant(end, "end", time_zone)
@@ -168,7 +168,7 @@ WAYS = ({"eventTypeId"}, {"eventTypeSlug", "username"}, {"eventTypeSlug", "teamS
 
 
 def _check_target(target: Mapping[str, Any]) -> None:
-    """Refuse a mixture of ways to select the event type, which the server would resolve by undocumented rules."""
+    """Reject a mixture of ways to select the event type, which the server would resolve by undocumented rules."""
     names = target.keys() - {"organizationSlug"}
     if names not in WAYS or ("organizationSlug" in target and "eventTypeId" in target):
         raise InvalidRequestError(

@@ -21,7 +21,8 @@ app.router.add_post("/cal", receiver.aiohttp_handler)
 receiver.setup(app)  # then web.run_app(app)
 ```
 
-Deliveries are verified on their raw bytes, answered immediately, and handled in the background with a bounded queue.
+Deliveries are verified on their raw bytes. The response is sent immediately. The handlers run in the background, with a
+bounded queue.
 
 - FastAPI or Starlette: `FastAPI(lifespan=receiver.lifespan)` and `app.add_route("/cal", receiver)`.
 - Another server or thread, such as WSGI: `receiver.receive(headers, body)` returns status and text. The handlers run
