@@ -146,7 +146,9 @@ def _shorten(schema: Any, components: Mapping[str, Any]) -> Any:
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
-        return _shorten({**components[schema["$ref"]], **{k: v for k, v in schema.items() if k != "$ref"}}, components)
+        # The description of a model documents Python; that of a parameter is next to the reference.
+        model = {name: content for name, content in components[schema["$ref"]].items() if name != "description"}
+        return _shorten(model | {name: content for name, content in schema.items() if name != "$ref"}, components)
     short = {
         name: {field: _shorten(value, components) for field, value in content.items()}
         if name == "properties"
@@ -154,15 +156,15 @@ def _shorten(schema: Any, components: Mapping[str, Any]) -> Any:
         for name, content in schema.items()
         if name != "title" and content not in (None, [])
     }
-    # The description of a model documents Python; that of a parameter is in its own annotation.
-    if "properties" in short:
-        short.pop("description", None)
+    if "enum" in short:
+        short["type"] = "string"
     if "anyOf" not in short:
         return short
     kinds = [kind for kind in short.pop("anyOf") if kind != {"type": "null"}]
     if len(kinds) == 1:
         return {**kinds[0], **short}
-    return {**short, **{k: v for kind in kinds for k, v in kind.items()}, "type": [kind["type"] for kind in kinds]}
+    merged = {name: content for kind in kinds for name, content in kind.items()}
+    return {**short, **merged, "type": [kind["type"] for kind in kinds]}
 
 
 JSON_TYPES = {"int": "integer", "float": "number", "str": "text", "bool": "true or false", "array": "list"}

@@ -7,9 +7,11 @@ import inspect
 import json
 import re
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import jsonschema
 import mcp_types as types
 import pytest
 from mcp_agent import KOLKATA, agent_of
@@ -23,6 +25,7 @@ from calcom_async.mcp.raw import MASKED, raw_view
 from calcom_async.mcp.tools import TOOLS
 from calcom_async.mcp.untrusted import MAX_TEXT
 from calcom_async.models.bookings import Booking
+from calcom_async.rate_limit_state import BucketStats
 
 WRITING = {tool.name for tool in TOOLS if tool.changes}
 BOOK = {
@@ -47,13 +50,15 @@ def test_the_list_of_tools_is_short():
     assert len(json.dumps({"tools": tools}, separators=(",", ":"), ensure_ascii=False)) < 20_000
 
 
-def test_every_parameter_has_a_description_or_an_example():
-    """Each parameter says what it is; those that return times need the time zone."""
+def test_every_parameter_has_a_description_and_an_example():
+    """Each parameter says what it is, with a valid example. The tools that return times need the time zone."""
     for tool in declared():
         schema = tool["inputSchema"]
         assert schema["additionalProperties"] is False
         for name, parameter in schema["properties"].items():
-            assert parameter.keys() & {"description", "examples", "properties"}, f"{tool['name']}: {name}"
+            assert parameter.keys() >= {"description", "examples", "type"}, f"{tool['name']}: {name}"
+            for example in parameter["examples"]:
+                jsonschema.validate(example, parameter)
         if tool["name"] not in {"who_am_i", "search_operations"}:
             assert "time_zone" in schema["required"], tool["name"]
 
@@ -219,6 +224,13 @@ async def test_a_call_that_waits_reports_progress(sandbox, monkeypatch):
     async with agent_of(sandbox) as agent:
         await agent.client.call_tool("who_am_i", {}, progress_callback=on_progress)
     assert reports[0] == "waiting for Cal.com"
+
+
+def test_progress_names_the_rate_limit():
+    """A call that waits for the rate limit says so, and for how long."""
+    waiting = BucketStats("key", "default", 120, 0, 0, waiting=1, blocked_for=2.0, next_permit_in=7.2)
+    limits = SimpleNamespace(limiter=SimpleNamespace(stats=lambda: [waiting]))
+    assert progress.Progress(None, limits)._reason() == "waiting for the rate limit of Cal.com, about 8 s"
 
 
 async def test_a_long_wait_for_the_rate_limit_is_an_error_at_once(sandbox):

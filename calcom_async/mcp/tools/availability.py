@@ -18,13 +18,14 @@ from calcom_async.mcp.views import MAX_ROWS, Row
 from calcom_async.models.out_of_office import OutOfOfficeEntry
 from calcom_async.models.schedules import Availability, Override, Schedule
 
-Clock = Annotated[str, Meta(pattern=r"^\d\d:\d\d$", examples=["09:00"])]
+MONDAY = [{"days": ["Monday"], "start": "09:00", "end": "17:00"}]
+Clock = Annotated[str, Meta(pattern=r"^\d\d:\d\d$")]
 
 
 class WeeklyHours(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Hours on some days of the week."""
 
-    days: Annotated[list[str], Meta(examples=[["Monday", "Tuesday"]])]
+    days: list[str]
     start: Clock
     end: Clock
 
@@ -32,7 +33,7 @@ class WeeklyHours(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class DateHours(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Hours on one date, which replace its weekly hours. Without start and end, a day off."""
 
-    date: Annotated[str, Meta(examples=["2026-12-24"])]
+    date: str
     start: Clock | None = None
     end: Clock | None = None
 
@@ -40,10 +41,20 @@ class DateHours(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_d
 class DaysOff(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Whole days in UTC on which the user cannot be booked."""
 
-    first_day: Annotated[str, Meta(examples=["2026-12-24"])]
-    last_day: Annotated[str, Meta(examples=["2026-12-31"])]
+    first_day: str
+    last_day: str
     reason: Literal["unspecified", "vacation", "travel", "sick", "public_holiday"] | None = None
     notes: str | None = None
+
+
+AllWeeklyHours = Annotated[list[WeeklyHours], Meta(description="Replaces all weekly hours", examples=[MONDAY])]
+SingleDates = Annotated[
+    list[DateHours],
+    Meta(description="Hours of single dates; without start, a day off", examples=[[{"date": "2026-12-24"}]]),
+]
+NewDaysOff = Annotated[
+    DaysOff | None, Meta(description="Out of office", examples=[{"first_day": "2026-12-24", "last_day": "2026-12-31"}])
+]
 
 
 class ScheduleRow(Row, kw_only=True):
@@ -130,10 +141,9 @@ async def set_availability(
     *,
     time_zone: TimeZone,
     schedule_id: Annotated[int, Meta(description="Default: the default schedule", examples=[1])] | None = None,
-    weekly_hours: Annotated[list[WeeklyHours], Meta(description="Replaces all weekly hours")] | None = None,
-    dates: Annotated[list[DateHours], Meta(description="Hours of single dates; without start, a day off")]
-    | None = None,
-    add_days_off: DaysOff | None = None,
+    weekly_hours: AllWeeklyHours | None = None,
+    dates: SingleDates | None = None,
+    add_days_off: NewDaysOff = None,
     remove_days_off: Annotated[int, Meta(description="Id of an out-of-office entry", examples=[7])] | None = None,
 ) -> AvailabilityResult:
     """Set working hours, hours of single dates, or days off.

@@ -21,7 +21,7 @@ from calcom_async.mcp.views import BookingRow, booking_row
 from calcom_async.models.bookings import Attendee, Booking, BookingLocation
 
 Uid = Annotated[str, Meta(description="uid of the booking", examples=["bk_3fA9"], min_length=1, max_length=200)]
-SeatUid = Annotated[str, Meta(description="Only this seat of a booking with seats", max_length=200)]
+SeatUid = Annotated[str, Meta(description="Only this seat", examples=["st_7Kq2"], max_length=200)]
 Start = Annotated[str, Meta(description="One of the times of find_times", examples=["2026-12-01T09:00"])]
 Reason = Annotated[str, Meta(description="Reason, which the attendee receives", examples=["Ada is ill"])]
 
@@ -41,18 +41,17 @@ async def book(
     time_zone: TimeZone,
     name: Annotated[str, Meta(description="Attendee", examples=["Ada Lovelace"], min_length=1)],
     email: Annotated[str, Meta(description="Their email; or pass phone", examples=["ada@example.com"])] | None = None,
-    phone: Annotated[str, Meta(examples=["+390612345678"])] | None = None,
+    phone: Annotated[str, Meta(description="Their phone", examples=["+390612345678"])] | None = None,
     attendee_time_zone: Annotated[str, Meta(description="If not time_zone", examples=["Europe/Rome"])] | None = None,
     answers: Annotated[dict[str, Any], Meta(description="By slug of the question", examples=[{"topic": "Trial"}])]
     | None = None,
     guests: Annotated[list[str], Meta(description="Emails of guests", examples=[["bo@example.com"]])] | None = None,
-    notes: Annotated[str, Meta(description="For the host")] | None = None,
+    notes: Annotated[str, Meta(description="For the host", examples=["About the trial"])] | None = None,
     duration: Duration | None = None,
     location: Annotated[
-        BookingLocation,
+        BookingLocation | None,
         Meta(description="Only if the attendee chooses it", examples=[{"type": "attendeePhone", "phone": "+39061234"}]),
-    ]
-    | None = None,
+    ] = None,
 ) -> OneBooking:
     """Book a free time for an attendee. Host and attendee get emails. Identical calls make one booking."""
     zone, moment = call_zone(time_zone), parse_time(start, call_zone(time_zone), "start")
@@ -129,7 +128,7 @@ async def cancel_booking(
     time_zone: TimeZone,
     reason: Reason | None = None,
     seat_uid: SeatUid | None = None,
-    later_too: Annotated[bool, Meta(description="Of a series: all later occurrences too")] = False,
+    later_too: Annotated[bool, Meta(description="Of a series: all later ones too", examples=[True])] = False,
     confirm: Confirm = False,
 ) -> OneBooking:
     """Cancel a booking, after the user has agreed. Hosts usually need a reason. People get emails."""
@@ -185,7 +184,7 @@ async def decide_booking(
     call: ToolCall,
     *,
     uid: Uid,
-    decision: Annotated[Literal["confirm", "decline"], Meta(examples=["confirm"])],
+    decision: Annotated[Literal["confirm", "decline"], Meta(description="What the host decides", examples=["confirm"])],
     time_zone: TimeZone,
     reason: Reason | None = None,
 ) -> OneBooking:

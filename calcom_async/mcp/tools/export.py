@@ -20,6 +20,9 @@ from calcom_async.time_ranges import first_instant, last_instant
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.(jsonl|csv|parquet|(jsonl|csv)\.(gz|zst))")
 OUTPUTS = ("", ".part", ".checkpoint", ".lock", ".checkpoint.lock")
 """What an export adds to the name of its file for the files that it writes."""
+What = Annotated[
+    Literal["bookings", "event-types", "schedules", "teams"], Meta(description="Which list", examples=["bookings"])
+]
 
 
 class ExportResult(Result, kw_only=True):
@@ -36,7 +39,7 @@ async def export(
     *,
     file: Annotated[str, Meta(description="Name of a new file: .jsonl, .csv or .parquet", examples=["2026.csv"])],
     time_zone: TimeZone,
-    what: Annotated[Literal["bookings", "event-types", "schedules", "teams"], Meta(examples=["bookings"])] = "bookings",
+    what: What = "bookings",
     start: Annotated[str, Meta(description="Bookings from this day or time on", examples=["2026-01-01"])] | None = None,
     end: Annotated[str, Meta(description="Bookings ending by this day or time", examples=["2026-12-31"])] | None = None,
 ) -> ExportResult:

@@ -16,6 +16,7 @@ from calcom_async.mcp.views import MAX_ROWS, BookingRow, booking_row
 from calcom_async.time_ranges import first_instant, last_instant
 
 Status = Literal["upcoming", "recurring", "unconfirmed", "past", "cancelled"]
+StatusFilter = Annotated[Status, Meta(description="Default: upcoming; any within start and end", examples=["past"])]
 
 
 class ManyBookings(Result, kw_only=True):
@@ -30,12 +31,12 @@ async def list_bookings(
     call: ToolCall,
     *,
     time_zone: TimeZone,
-    status: Annotated[Status, Meta(description="Default: upcoming; any within start and end")] | None = None,
+    status: StatusFilter | None = None,
     start: Annotated[str, Meta(description="From this day or time on", examples=["2026-12-01"])] | None = None,
     end: Annotated[str, Meta(description="Ending by this day or time", examples=["2026-12-31"])] | None = None,
     attendee_email: Annotated[str, Meta(description="In the same letter case", examples=["ada@example.com"])]
     | None = None,
-    event_type_id: Annotated[int, Meta(examples=[1])] | None = None,
+    event_type_id: Annotated[int, Meta(description="See who_am_i", examples=[1])] | None = None,
     cursor: Cursor | None = None,
 ) -> ManyBookings:
     """List bookings of the user, and of teams that they administer, 50 at a time."""

@@ -121,7 +121,7 @@ def _count(value: Any) -> int:
 async def call_write(
     call: ToolCall,
     *,
-    method: Annotated[Literal["POST", "PATCH", "PUT", "DELETE"], Meta(examples=["PATCH"])],
+    method: Annotated[Literal["POST", "PATCH", "PUT", "DELETE"], Meta(description="HTTP method", examples=["PATCH"])],
     path: Path,
     time_zone: TimeZone,
     body: Annotated[dict[str, Any], Meta(description="JSON body, times in UTC", examples=[{"name": "Ada"}])]

@@ -22,6 +22,7 @@ MAX_RANGE = timedelta(days=62)
 Duration = Annotated[
     int, Meta(description="Minutes, if the event type offers several lengths", examples=[30], ge=1, le=1440)
 ]
+MovedUid = Annotated[str, Meta(description="To be moved: its own time counts as free", examples=["bk_3fA9"])]
 
 
 class FreeTimes(Result, kw_only=True):
@@ -40,7 +41,7 @@ async def find_times(
     end: Annotated[str, Meta(description="Last day, included, or a time", examples=["2026-12-07"])],
     time_zone: TimeZone,
     duration: Duration | None = None,
-    booking_uid: Annotated[str, Meta(description="Booking to reschedule: its own time counts as free")] | None = None,
+    booking_uid: MovedUid | None = None,
     cursor: Cursor | None = None,
 ) -> FreeTimes:
     """Find times at which an event type can be booked, up to 62 days at once. Pass one of them to book as start."""
