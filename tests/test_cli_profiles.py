@@ -90,6 +90,16 @@ def test_a_key_is_not_sent_to_the_url_of_dotenv(file: Path, sandbox: Sandbox) ->
     assert len(sandbox.requests) == before
 
 
+def test_keys_of_dask_workers_are_not_sent_to_the_url_of_dotenv(file: Path) -> None:
+    """An export on a cluster whose URL comes from `.env` is an error, because the workers have keys of their own."""
+    Path(".env").write_text("CAL_API_URL=https://cal.test\nCAL_API_KEY=cal_x\n")
+    result = invoke("export", "bookings", "-o", "parts", "--dask", "tcp://127.0.0.1:1")
+    assert result.exit_code == 2
+    assert (
+        "the keys from the Dask workers are not sent to https://cal.test/v2, which CAL_API_URL in .env" in result.stderr
+    )
+
+
 @pytest.mark.parametrize("command", ["whoami", "doctor"])
 def test_the_sources_are_shown(command: str, file: Path, sandbox: Sandbox) -> None:
     """`whoami` and `doctor` say where the key and the URL come from, and do not show the key."""

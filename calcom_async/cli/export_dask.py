@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from calcom_async.cli.connect import CONNECT_TIMEOUT, connect
+from calcom_async.cli.connect import CONNECT_TIMEOUT, connect, connection_of
 from calcom_async.cli.export_run import ExportRun
 from calcom_async.cli.terminal import stderr
 from calcom_async.errors import ConfigError, ConnectionFailedError, IncompleteListError, InvalidRequestError
@@ -21,6 +21,8 @@ ONE_PROCESS_OPTIONS = ("resume", "restart", "incremental", "verify", "checkpoint
 
 def export_on_cluster(export_run: ExportRun, address: str) -> None:
     """Export to a directory. The workers take the API key from their own environment."""
+    if not export_run.target.sandbox:
+        connection_of(export_run.target, keys_of="the Dask workers")  # an error if the URL comes from .env
     with require_extra("--dask", "dask"):
         from dask.distributed import Client
 

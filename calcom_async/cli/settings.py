@@ -19,7 +19,7 @@ A profile always has a key and a URL: without `base_url`, that is the default UR
 | URL and key | first            | first       | first              | first               |
 
 There is no error if the source of the key has the same URL, or if it has none and that URL is the default one. The
-keys of `--accounts` go to the first URL, except to that of `.env`.
+keys of `--accounts` and of Dask workers go to the first URL, except to that of `.env`.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def choose(
 ) -> Connection:
     """Return the URL and the key of the first sources that set them, and read no more sources than that.
 
-    `allow_http` and `booking_url` are for a source that does not set them. `keys_of` names the option that supplies the
-    keys, if any. Raises `ConfigError` if the URL is invalid, or if the key does not belong to it.
+    `allow_http` and `booking_url` are for a source that does not set them. `keys_of` names what supplies other keys,
+    if anything does. Raises `ConfigError` if the URL is invalid, or if the key does not belong to it.
     """
     url_source = key_source = None
     for source in sources:
