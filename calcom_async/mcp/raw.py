@@ -8,10 +8,12 @@ from typing import Any
 
 import msgspec
 
+from calcom_async import models
 from calcom_async.errors import InvalidRequestError
 from calcom_async.mcp.times import local, utc
 from calcom_async.mcp.untrusted import clean
 from calcom_async.mcp.views import MAX_ROWS
+from calcom_async.models._base import SecretModel
 from calcom_async.read_only import SECRET_NAME
 
 MASKED = "[masked: a secret]"
@@ -19,8 +21,22 @@ MAX_DEPTH = 20
 MAX_RAW_TEXT = 1_000
 MAX_SIZE = 40_000
 """Longest result, in characters."""
-OTHER_SECRETS = frozenset({"key", "authUrl", "inviteLink", "urls"})
-"""Members that hold a secret although their name does not say so: the credentials of an app, and private links."""
+COMMON_NAMES = {"url", "identifier"}
+"""Names that are secrets in one model only. The operations that return it are refused."""
+
+
+def _secret_names() -> frozenset[str]:
+    """Return the names of the members that the models treat as secrets."""
+    kinds = [getattr(models, name) for name in dir(models)]
+    names = set[str]()
+    for kind in kinds:
+        if isinstance(kind, type) and issubclass(kind, SecretModel):
+            wire_names = dict(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
+            names |= {wire_names[field] for field in kind.secret_fields}
+    return frozenset(names - COMMON_NAMES)
+
+
+SECRET_NAMES = _secret_names()
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -51,8 +67,8 @@ def _view(value: Any, zone: tzinfo, depth: int) -> Any:
 
 
 def _member(name: str, value: Any, zone: tzinfo, depth: int) -> Any:
-    is_secret = name in OTHER_SECRETS or SECRET_NAME.search(name)
-    if value and is_secret and not isinstance(value, bool | int):
+    looks_secret = SECRET_NAME.search(name) and not isinstance(value, int)  # a count of tokens is none
+    if value and value is not True and (name in SECRET_NAMES or looks_secret):
         return MASKED
     return _view(value, zone, depth - 1)
 

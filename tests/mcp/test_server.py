@@ -21,10 +21,12 @@ from calcom_async.errors import ConfigError
 from calcom_async.mcp import progress, server
 from calcom_async.mcp.errors import explain
 from calcom_async.mcp.options import ServerOptions
-from calcom_async.mcp.raw import MASKED, raw_view
+from calcom_async.mcp.raw import MASKED, SECRET_NAMES, raw_view
 from calcom_async.mcp.tools import TOOLS
+from calcom_async.mcp.tools.operations import ISSUES_SECRETS
 from calcom_async.mcp.untrusted import MAX_TEXT
 from calcom_async.models.bookings import Booking
+from calcom_async.operations.catalog import OPERATIONS
 from calcom_async.rate_limit_state import BucketStats
 
 WRITING = {tool.name for tool in TOOLS if tool.changes}
@@ -161,6 +163,14 @@ def test_raw_responses_hold_no_secret():
         raw_view(["a" * 999] * 50, ZoneInfo(KOLKATA))
 
 
+def test_every_secret_of_the_models_is_masked():
+    """What the models treat as a secret is masked in raw responses, or its operation is refused."""
+    for name in ("secret", "apiKey", "clientSecret", "accessToken", "inviteLink", "authUrl", "urls", "pin", "key"):
+        assert name in SECRET_NAMES
+        assert raw_view({name: 1234}, ZoneInfo(KOLKATA)) == {name: MASKED}
+    assert {str(operation) for operation in OPERATIONS} >= ISSUES_SECRETS
+
+
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 @pytest.mark.parametrize("action", ["accept", "decline"])
 async def test_the_user_is_asked_before_a_cancellation(sandbox, mode, action):
@@ -191,12 +201,13 @@ async def test_a_client_that_cannot_ask_needs_a_confirmation(sandbox):
         own = await agent.error("call_write", method="POST", path="/v2/bookings", time_zone=KOLKATA, confirm=True)
         key = {"method": "POST", "path": "/v2/api-keys/refresh"}
         secret = await agent.error("call_write", **key, time_zone=KOLKATA, confirm=True)
+        page = await agent.error("call_read", path="/v2/conferencing/zoom/oauth/auth-url", time_zone=KOLKATA)
     assert cost.startswith("Charge 5 credits, which costs real money? Ask the user.")
     assert change == (
         "Change Cal.com: DELETE /v2/schedules/1? Ask the user. If they agree, repeat the call with confirm=true."
     )
     assert "use the tool book instead" in own
-    assert "returns a secret" in secret
+    assert all("returns a secret" in text for text in (secret, page))
     assert sandbox.requests == []
 
 

@@ -29,7 +29,10 @@ OWN_TOOLS = {
 }
 """Operations for which a tool does more: it makes one booking only, or asks."""
 ISSUES_SECRETS = {
+    "GET /v2/conferencing/{app}/oauth/auth-url",
+    "GET /v2/organizations/{orgId}/teams/{teamId}/conferencing/{app}/oauth/auth-url",
     "POST /v2/api-keys/refresh",
+    "POST /v2/notifications/subscriptions/app-push",
     "POST /v2/auth/oauth2/token",
     "POST /v2/oauth/{clientId}/refresh",
     "POST /v2/oauth-clients",
@@ -37,7 +40,7 @@ ISSUES_SECRETS = {
     "POST /v2/oauth-clients/{clientId}/users/{userId}/force-refresh",
     "POST /v2/organizations/{orgId}/organizations",
 }
-"""Operations that return a new secret once. No result shows it, so it would be lost, and the old one may be revoked."""
+"""Operations that return a new secret. No result shows it, so it would be lost, and the old one may be revoked."""
 
 Path = Annotated[str, Meta(description="From search_operations, with ids filled in", examples=["/v2/webhooks"])]
 Query = Annotated[dict[str, Any], Meta(description="Query parameters", examples=[{"take": 10}])]
@@ -103,6 +106,7 @@ async def call_read(call: ToolCall, *, path: Path, time_zone: TimeZone, query: Q
     zone, operation = call_zone(time_zone), _operation_at("GET", path)
     if operation.changes:
         raise InvalidRequestError(f"{operation} changes state, which call_read never does")
+    _reject_secrets(operation)
     query = dict(query or {})
     if "take" in operation.query:
         query["take"] = min(MAX_ROWS, _count(query.get("take", DEFAULT_TAKE)))
@@ -133,10 +137,7 @@ async def call_write(
     zone, operation = call_zone(time_zone), _operation_at(method, path)
     if name := OWN_TOOLS.get(str(operation)):
         raise InvalidRequestError(f"use the tool {name} instead: it is safe to repeat")
-    if str(operation) in ISSUES_SECRETS:
-        raise InvalidRequestError(
-            f"{operation} returns a secret, and no tool shows secrets. The user can do it with: calcom-async api"
-        )
+    _reject_secrets(operation)
     await call.confirmation.ask(_question(operation, path, body), confirmed=confirm)
     response = await call.cal.request(
         method, path, query=query, body=body, idempotent=operation.idempotent and method != "POST"
@@ -149,6 +150,13 @@ def _operation_at(method: str, path: str) -> Operation:
     if operation is None:
         raise InvalidRequestError(f"no operation is {method} {printable(path, 200)}. Find one with search_operations")
     return operation
+
+
+def _reject_secrets(operation: Operation) -> None:
+    if str(operation) in ISSUES_SECRETS:
+        raise InvalidRequestError(
+            f"{operation} returns a secret, and no tool shows secrets. The user can do it with: calcom-async api"
+        )
 
 
 def _question(operation: Operation, path: str, body: dict[str, Any] | None) -> str:
