@@ -48,7 +48,7 @@ def answer(auth, headers, *, kinds=(), prepare=lambda store: None):
         (ONLY_ID | {"Authorization": "Bearer cal_sandbox_bo"}, ["key", 2]),
     ],
 )
-def test_who_asks(headers, caller):
+def test_the_kind_of_credentials_that_decides(headers, caller):
     """Client credentials win over a bearer; a client id alone is ignored next to a bearer; a bare key works."""
     assert answer("required", headers) == (200, caller)
     assert answer("guarded", headers) == (200, caller)
@@ -71,7 +71,7 @@ def test_who_asks(headers, caller):
         ({"Authorization": "Bearer cal_x"}, 401, "CustomThrottlerGuard - Invalid API Key"),
     ],
 )
-def test_failures(headers, status, message):
+def test_messages_for_missing_and_invalid_credentials(headers, status, message):
     """Each kind of missing or invalid credentials has its own message."""
     code, text = answer("required", headers)
     assert code == status
@@ -79,7 +79,7 @@ def test_failures(headers, status, message):
 
 
 @pytest.mark.parametrize(("headers", "status"), [({}, 403), (ONLY_SECRET, 403), (ONLY_ID, 401), (KEY, 200)])
-def test_guarded(headers, status):
+def test_routes_behind_the_permission_check(headers, status):
     """Routes behind the permission check return 403 without credentials, and 401 for a client id alone."""
     assert answer("guarded", headers)[0] == status
 
@@ -94,13 +94,13 @@ def test_guarded(headers, status):
         ({"Authorization": "Bearer cal_unknown"}, 401, 401),
     ],
 )
-def test_optional_and_public(headers, optional, public):
+def test_optional_and_public_routes(headers, optional, public):
     """Optional routes reject only invalid credentials, public routes only unknown keys (in the limiter)."""
     assert answer("optional", headers)[0] == optional
     assert answer("public", headers)[0] == public
 
 
-def test_expired_key():
+def test_an_expired_key():
     """The limiter accepts an expired key and authentication rejects it; public routes accept it."""
 
     def expire(store):
@@ -112,13 +112,13 @@ def test_expired_key():
     assert answer("public", old, prepare=expire)[0] == 200
 
 
-def test_kinds():
+def test_a_route_restricts_the_kinds_of_credentials():
     """A route can restrict the kinds of credentials that it accepts."""
     code, text = answer("required", KEY, kinds=("client",))
     assert (code, "Invalid authentication method" in text) == (401, True)
 
 
-def test_origin():
+def test_a_token_is_bound_to_origins():
     """A managed user's token is bound to the client's origins."""
     token = {"Authorization": "Bearer sandbox-access-token"}
     assert answer("required", token | {"Origin": "https://platform.sandbox.test"})[0] == 200
@@ -139,7 +139,7 @@ def test_expired_tokens(sandbox):
     assert send_request(sandbox, "GET", "/v2/me", key="sandbox-app-access").status == 401
 
 
-def test_refresh_rotates(sandbox):
+def test_a_refresh_token_works_once(sandbox):
     """A refresh token works once; its access token lives on; expiries are epoch milliseconds."""
     body = {"refreshToken": "sandbox-refresh-token"}
     pair = send_request(sandbox, "POST", REFRESH, body, key=None, headers=ONLY_SECRET).data
@@ -155,7 +155,7 @@ def test_refresh_rotates(sandbox):
     assert newer.status == 200
 
 
-def test_refresh_refused(sandbox):
+def test_refreshes_that_fail(sandbox):
     """A wrong secret and a missing token are 400, each in its own shape."""
     wrong = send_request(sandbox, "POST", REFRESH, {"refreshToken": "x"}, key=None, headers={"x-cal-secret-key": "no"})
     assert (wrong.status, wrong.message) == (400, "Invalid OAuthClient credentials.")
@@ -163,7 +163,7 @@ def test_refresh_refused(sandbox):
     assert empty.body["error"]["details"]["errors"][0]["constraints"] == {"isString": "refreshToken must be a string"}
 
 
-def test_force_refresh(sandbox):
+def test_a_forced_refresh(sandbox):
     """A forced refresh needs the client's credentials and invalidates the old tokens at once."""
     path = "/v2/oauth-clients/sandbox-client/users/4/force-refresh"
     pair = send_request(sandbox, "POST", path, key=None, headers=ONLY_SECRET).data
@@ -276,7 +276,7 @@ def test_me_has_the_recorded_fields(shared, sandbox, server_kind):
     assert send_request(sandbox, "GET", "/v2/me").data == changed | {"organization": {"isPlatform": True, "id": 1}}
 
 
-def test_patch_me(sandbox):
+def test_a_profile_update(sandbox):
     """An update stores the known fields, corrects the spelling of zones, and does not apply a new email address."""
     body = {"bio": "Hi", "timeZone": "europe/rome", "name": None, "weekStart": "Monday", "timeFormat": 24}
     body |= {"email": "new@sandbox.test", "locale": "pt", "metadata": {"a": 1}, "unknown": 1, "defaultScheduleId": 99}
@@ -298,7 +298,7 @@ def test_patch_me(sandbox):
         ({"metadata": {"k": [1]}}, None),
     ],
 )
-def test_patch_me_refused(sandbox, body, rule):
+def test_an_invalid_profile_update(sandbox, body, rule):
     """An invalid update changes nothing."""
     reply = send_request(sandbox, "PATCH", "/v2/me", body)
     (error,) = reply.body["error"]["details"]["errors"]

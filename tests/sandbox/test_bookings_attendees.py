@@ -38,7 +38,7 @@ def test_attendees_have_ids_of_their_own(api, uid):
 
 
 @pytest.mark.parametrize("path", ["attendees", "recordings", "transcripts", "conferencing-sessions"])
-def test_what_is_private_is_refused_alike_for_strangers_and_unknown_uids(api, uid, path):
+def test_attendees_and_video_data_are_for_hosts_only(api, uid, path):
     """Only hosts may read attendees and video data; an unknown uid gets the same error as a foreign one."""
     text = "BookingPbacGuard - user with id=3 does not have access to booking with uid={}"
     for asked in (uid, "none"):
@@ -46,7 +46,7 @@ def test_what_is_private_is_refused_alike_for_strangers_and_unknown_uids(api, ui
     assert api.anonymous.get(f"/v2/bookings/{uid}/{path}").status == 403
 
 
-def test_attending_is_not_enough(api, uid):
+def test_attendees_cannot_read_the_list_of_attendees(api, uid):
     """An attendee cannot read the attendees of a booking with their key."""
     booking = api.book(at(15), attendee=ada(email="cy@sandbox.test"))
     assert api.cy.get(f"/v2/bookings/{booking['uid']}/attendees").status == 403
@@ -54,7 +54,7 @@ def test_attending_is_not_enough(api, uid):
     assert uid != booking["uid"]
 
 
-def test_added_attendees_keep_what_is_said_of_them(api, uid):
+def test_added_attendees_keep_their_fields(api, uid):
     """An added attendee keeps name, zone and language, is returned with id and bookingId, and counts as a guest."""
     body = {"name": "Eve", "email": "eve@x.test", "timeZone": "Asia/Tokyo", "language": "ja"}
     answer = api.act(uid, "attendees", body)
@@ -65,7 +65,7 @@ def test_added_attendees_keep_what_is_said_of_them(api, uid):
     assert (again.error, again.body["error"]["code"]) == ((400, "emails_must_be_unique_valid"), "TRPCError")
 
 
-def test_added_guests_get_the_hosts_zone(api, uid):
+def test_added_guests_get_the_time_zone_of_the_host(api, uid):
     """Guests without a name or zone get an empty name and the host's zone; guest items must be objects."""
     api.act(uid, "guests", {"guests": [{"email": "g@x.test"}]})
     added = api.get(uid)["attendees"][-1]
@@ -75,7 +75,7 @@ def test_added_guests_get_the_hosts_zone(api, uid):
     assert refused.constraints["guests"] == {"nestedValidation": text}
 
 
-def test_guests_have_their_own_throttle(api, uid):
+def test_adding_guests_has_its_own_rate_limit(api, uid):
     """Adding guests has its own limit of five requests per minute; rejected requests count too."""
     first = api.act(uid, "guests", {"guests": []})
     assert first.constraints["guests"] == {"arrayMinSize": "guests must contain at least 1 elements"}
@@ -87,7 +87,7 @@ def test_guests_have_their_own_throttle(api, uid):
 
 
 @pytest.mark.servers("hosted", "self-hosted-2026-07")
-def test_guests_are_limited_in_number_and_by_the_event_type(api, uid):
+def test_limits_of_guests(api, uid):
     """Ten guests per request, thirty attendees, no guests where the event type forbids them, and only by hosts."""
     many = {"guests": [{"email": f"g{number}@x.test"} for number in range(11)]}
     assert api.act(uid, "guests", many).constraints["guests"] == {
@@ -109,7 +109,7 @@ def test_guests_are_limited_in_number_and_by_the_event_type(api, uid):
     )
 
 
-def test_anybody_but_the_booker_can_be_removed(api, uid):
+def test_all_attendees_but_the_booker_can_be_removed(api, uid):
     """Removing an attendee also removes the guest; the first attendee cannot be removed."""
     booker, guest = api.record(uid).attendees
     removed = api.ana.delete(f"/v2/bookings/{uid}/attendees/{guest['id']}").data
@@ -138,14 +138,14 @@ def test_anybody_but_the_booker_can_be_removed(api, uid):
         ({"type": "integration", "integration": "cal-video"}, "integrations:daily"),
     ],
 )
-def test_the_place_can_be_changed(api, uid, location, stored):
+def test_the_location_can_be_changed(api, uid, location, stored):
     """Every kind of location can be set, whether or not the event type offers it."""
     path = f"/v2/bookings/{uid}/location"
     assert api.ana.patch(path, {"location": location}).data["location"] == stored
     assert api.ana.patch(path, {}).data["location"] == stored
 
 
-def test_a_place_must_be_one(api, uid):
+def test_invalid_locations(api, uid):
     """Invalid locations are validation errors; apps that are not connected and other users are rejected."""
     path = f"/v2/bookings/{uid}/location"
     begin = "UpdateBookingInputLocationValidator_2024_08_13 - "
@@ -164,7 +164,7 @@ def test_a_place_must_be_one(api, uid):
     assert api.cy.patch(path, {}).message.startswith("User is not authorized to update this booking location.")
 
 
-def test_calendar_links_are_four_and_open_to_any_key(api, uid):
+def test_calendar_links(api, uid):
     """Any key may read the links; a booking without event type has none."""
     links = {link["id"]: link["link"] for link in api.cy.get(f"/v2/bookings/{uid}/calendar-links").data}
     assert list(links) == ["googleCalendar", "microsoftOffice", "microsoftOutlook", "ics"]
@@ -177,7 +177,7 @@ def test_calendar_links_are_four_and_open_to_any_key(api, uid):
     )
 
 
-def test_references_are_the_owners(api, uid):
+def test_references_are_for_the_owner(api, uid):
     """References can be filtered by type; another user's booking is a 400, an unknown one a 404."""
     zoom, daily = (
         {"type": kind, "eventUid": "e", "destinationCalendarId": None, "id": 1}
@@ -192,7 +192,7 @@ def test_references_are_the_owners(api, uid):
     assert api.ana.get("/v2/bookings/none/references").error == (404, "Booking with uid none not found")
 
 
-def test_a_teams_references_are_read_under_the_team(api):
+def test_references_of_a_team_booking(api):
     """Admins of a team read the references of its bookings below the organization."""
     uid = api.book(at(15), api.team_event_type("roundRobin", 1))["uid"]
     path = f"/v2/organizations/1/teams/{SALES}/bookings/{uid}/references"
@@ -203,7 +203,7 @@ def test_a_teams_references_are_read_under_the_team(api):
 
 
 @pytest.mark.parametrize("kind", ["recordings", "transcripts", "conferencing-sessions"])
-def test_video_material_comes_from_the_store(api, uid, kind):
+def test_video_data_comes_from_the_store(api, uid, kind):
     """Video data comes from the store; a booking without a room is a 404."""
     path = f"/v2/bookings/{uid}/{kind}"
     missing = api.ana.get(path)

@@ -24,7 +24,7 @@ def api() -> Iterator[BookingApi]:
 # --- reschedule
 
 
-def test_moving_makes_a_new_booking_and_cancels_the_old(api):
+def test_a_reschedule_creates_a_booking_and_cancels_the_old_one(api):
     """A reschedule creates a booking with a new uid, cancels the old one and links both; the ics uid stays."""
     old = api.book(at(10), guests=["guest@visitors.test"], metadata={"crm": "1"})
     answer = api.reschedule(old["uid"], at(15), reschedulingReason="later", rescheduledBy="ada@visitors.test")
@@ -42,7 +42,7 @@ def test_moving_makes_a_new_booking_and_cancels_the_old(api):
     assert new["rescheduledByEmail"] == cancelled["rescheduledByEmail"] == "ada@visitors.test"
 
 
-def test_webhooks_hear_of_the_old_times_of_a_move(api):
+def test_the_webhook_of_a_reschedule_has_the_old_times(api):
     """BOOKING_RESCHEDULED contains the old booking's uid and times."""
     api.subscribe()
     old = api.book(at(10))
@@ -52,7 +52,7 @@ def test_webhooks_hear_of_the_old_times_of_a_move(api):
     assert (payload["rescheduleUid"], payload["rescheduleStartTime"]) == (old["uid"], "2026-11-04T10:00:00Z")
 
 
-def test_what_cannot_be_moved(api):
+def test_bookings_that_cannot_be_rescheduled(api):
     """Unknown, rescheduled, cancelled and declined bookings cannot be rescheduled, nor any booking to a taken time."""
     first = api.book(at(10))["uid"]
     second = api.reschedule(first, at(15)).data["uid"]
@@ -74,13 +74,13 @@ def test_what_cannot_be_moved(api):
     )
 
 
-def test_a_booking_may_move_into_its_own_time(api):
+def test_a_booking_does_not_block_its_own_reschedule(api):
     """A booking does not block its own reschedule, not even to the same time."""
     uid = api.book(at(10), 2)["uid"]
     assert api.reschedule(uid, at(10)).data["uid"] != uid
 
 
-def test_a_team_booking_speaks_of_one_user_when_it_cannot_move(api):
+def test_the_error_of_a_reschedule_names_one_user_for_teams_too(api):
     """The error of a reschedule to a taken time is the same for one host and for several."""
     event_type = api.team_event_type("collective", ANA, BO)
     uid = api.book(at(15), event_type)["uid"]
@@ -96,7 +96,7 @@ def test_a_team_booking_speaks_of_one_user_when_it_cannot_move(api):
         ("ana", {}, "accepted"),
     ],
 )
-def test_only_the_organizer_moves_without_being_asked_again(api, by, body, status):
+def test_a_reschedule_by_the_organizer_needs_no_confirmation(api, by, body, status):
     """A rescheduled booking needs confirmation again, unless the organizer rescheduled it."""
     api.subscribe()
     uid = api.book(at(10), api.event_type(confirmationPolicy=ALWAYS))["uid"]
@@ -105,7 +105,7 @@ def test_only_the_organizer_moves_without_being_asked_again(api, by, body, statu
     assert api.triggers()[-1] == ("BOOKING_REQUESTED" if status == "pending" else "BOOKING_RESCHEDULED")
 
 
-def test_the_last_minutes_belong_to_the_host(api):
+def test_only_hosts_reschedule_within_the_notice(api):
     """Within `minutesBefore` only the host may reschedule; `disabled` alone is not enforced."""
     event_type = api.event_type(disableRescheduling={"disabled": False, "minutesBefore": 240})
     uid = api.book(at(10, 2), event_type)["uid"]
@@ -119,7 +119,7 @@ def test_the_last_minutes_belong_to_the_host(api):
     assert api.reschedule(api.book(at(16), off)["uid"], at(9)).status == 201
 
 
-def test_a_seat_moves_alone(api):
+def test_one_seat_is_rescheduled(api):
     """With `seatUid` one seat moves to another booking and gets a new uid; the others stay."""
     event_type = api.event_type(seats=SEATS)
     first = api.book(at(10), event_type)
@@ -132,7 +132,7 @@ def test_a_seat_moves_alone(api):
     assert (left["status"], [attendee["email"] for attendee in left["attendees"]]) == ("accepted", ["b@x.test"])
 
 
-def test_seated_bookings_want_a_seat_uid(api):
+def test_rescheduling_a_seated_booking_needs_a_seat_uid(api):
     """Without `seatUid`, callers with a key get the reason and others a 500; a seat takes no reason."""
     booking = api.book(at(10), api.event_type(seats=SEATS))
     uid = booking["uid"]
@@ -145,7 +145,7 @@ def test_seated_bookings_want_a_seat_uid(api):
     assert both.message == "reschedulingReason property is wrong,property reschedulingReason should not exist "
 
 
-def test_an_organizations_admin_moves_everybody(api):
+def test_an_admin_of_the_organization_reschedules_all_seats(api):
     """The owner of the organization can move a seated booking of others as a whole; its seats get new uids."""
     own = api.book(at(10), api.event_type(seats=SEATS))["uid"]
     assert api.reschedule(own, at(15), by=api.ana).message.startswith(
@@ -161,7 +161,7 @@ def test_an_organizations_admin_moves_everybody(api):
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_a_round_robin_booking_moves_to_whoever_is_free(api, same):
+def test_a_round_robin_reschedule_chooses_a_free_host(api, same):
     """A reschedule chooses another free host if the first one is busy, unless the event type keeps the host."""
     event_type = api.team_event_type("roundRobin", ANA, BO, rescheduleWithSameRoundRobinHost=same)
     booking = api.book(at(15), event_type)
@@ -174,7 +174,7 @@ def test_a_round_robin_booking_moves_to_whoever_is_free(api, same):
         assert (moved.data["hosts"][0]["id"], moved.data["title"]) == (BO, "Demo between Bo Sandbox and Ada Visitor")
 
 
-def test_a_host_who_booked_it_too_is_no_organizer_by_address(api):
+def test_an_organizer_who_is_also_the_attendee(api):
     """`rescheduledBy` identifies the organizer only if it is not the attendee's address too."""
     event_type = api.event_type(confirmationPolicy=ALWAYS)
     uid = api.book(at(10), event_type, attendee=ada(email="ana@sandbox.test"))["uid"]
@@ -184,7 +184,7 @@ def test_a_host_who_booked_it_too_is_no_organizer_by_address(api):
 # --- cancel
 
 
-def test_hosts_owe_a_reason_and_others_do_not(api):
+def test_only_hosts_must_give_a_cancellation_reason(api):
     """Only an authenticated host must give a reason for a cancellation."""
     uid = api.book(at(10))["uid"]
     assert api.cancel(uid, by=api.ana).body == {"statusCode": 400, "message": "Cancellation reason is required"}
@@ -199,7 +199,7 @@ def test_hosts_owe_a_reason_and_others_do_not(api):
     assert api.cancel(api.book(at(10))["uid"], by=api.cy).status == 200
 
 
-def test_what_cannot_be_cancelled(api):
+def test_bookings_that_cannot_be_cancelled(api):
     """Unknown, cancelled and past bookings cannot be cancelled, nor those whose event type forbids it."""
     uid = api.book(at(10, 2))["uid"]
     forbidden = api.book(at(10), api.event_type(disableCancelling={"disabled": True}))["uid"]
@@ -213,7 +213,7 @@ def test_what_cannot_be_cancelled(api):
     assert api.cancel(other).message.startswith(f"Can't cancel booking with uid={other} because it has been cancelled")
 
 
-def test_a_series_is_cancelled_whole_or_from_one_on(api):
+def test_cancelling_a_series(api):
     """A series uid cancels the remaining occurrences; `cancelSubsequentBookings` cancels one and the later ones."""
     api.subscribe()
     event_type = api.event_type(recurrence=WEEKLY)
@@ -238,7 +238,7 @@ def test_a_series_with_a_moved_occurrence_counts_as_cancelled(api):
     assert [booking["status"] for booking in rest] == ["cancelled", "accepted", "cancelled", "cancelled"]
 
 
-def test_the_reason_of_an_earlier_move(api):
+def test_the_reason_of_an_earlier_reschedule(api):
     """A reschedule without a reason keeps the old reason, unless the body has `rescheduledBy`."""
     uid = api.reschedule(api.book(at(10))["uid"], at(11), reschedulingReason="late").data["uid"]
     moved = api.reschedule(uid, at(14)).data
@@ -248,7 +248,7 @@ def test_the_reason_of_an_earlier_move(api):
 
 
 @pytest.mark.parametrize("verb", ["move", "cancel"])
-def test_webhooks_hear_little_of_a_seat_that_goes(api, verb):
+def test_webhook_payloads_of_seats_that_move_or_are_cancelled(api, verb):
     """The payload of a moved seat has the uid of its old booking, that of a cancelled one no seat id."""
     api.subscribe()
     event_type = api.event_type(seats=SEATS)
@@ -266,7 +266,7 @@ def test_webhooks_hear_little_of_a_seat_that_goes(api, verb):
     assert [attendee["email"] for attendee in payload["attendees"]] == ["ada@visitors.test"]
 
 
-def test_subsequent_bookings_need_an_occurrence(api):
+def test_cancelling_subsequent_bookings_needs_an_occurrence(api):
     """`cancelSubsequentBookings` is rejected for single bookings and for series uids."""
     single = api.book(at(15))["uid"]
     refused = api.cancel(single, cancelSubsequentBookings=True).message
@@ -276,7 +276,7 @@ def test_subsequent_bookings_need_an_occurrence(api):
     assert refused.startswith("Cannot cancel subsequent bookings for recurring event")
 
 
-def test_the_last_seat_takes_the_booking_along(api):
+def test_cancelling_the_last_seat_cancels_the_booking(api):
     """Cancelling a seat keeps the booking; cancelling the last one cancels it."""
     event_type = api.event_type(seats=SEATS)
     first = api.book(at(10), event_type)
@@ -295,7 +295,7 @@ def test_the_last_seat_takes_the_booking_along(api):
 
 
 @pytest.mark.servers("hosted", "self-hosted-2026-07")
-def test_hosts_decide_about_pending_bookings(api):
+def test_confirming_and_declining(api):
     """Confirm accepts and decline rejects, with webhooks; a decline can be repeated, a confirmation cannot."""
     api.subscribe()
     event_type = api.event_type(confirmationPolicy=ALWAYS)
@@ -311,7 +311,7 @@ def test_hosts_decide_about_pending_bookings(api):
 
 
 @pytest.mark.servers("hosted", "self-hosted-2025-12")
-def test_only_hosts_and_those_above_them_decide(api):
+def test_only_hosts_and_admins_may_confirm(api):
     """Other users get a 401 TRPCError, anonymous callers 403, unknown uids 404; an organization's admin may decide."""
     uid = api.book(at(10), api.event_type(confirmationPolicy=ALWAYS))["uid"]
     refused = api.act(uid, "confirm", by=api.cy)
@@ -321,7 +321,7 @@ def test_only_hosts_and_those_above_them_decide(api):
     assert api.act(uid, "confirm", by=api.bo).status == 200
 
 
-def test_confirm_revives_what_was_cancelled(api):
+def test_confirming_a_cancelled_booking_accepts_it(api):
     """Confirming a cancelled booking accepts it again, even if its time is taken by now."""
     uid = api.book(at(10))["uid"]
     api.cancel(uid)
@@ -333,7 +333,7 @@ def test_confirm_revives_what_was_cancelled(api):
 
 
 @pytest.mark.servers("hosted", "self-hosted-2026-07")
-def test_absence_is_marked_after_the_start_by_any_key(api):
+def test_marking_absence(api):
     """Any key may mark anybody absent once the start has passed; unknown addresses change nothing."""
     api.subscribe()
     uid = api.book(at(10))["uid"]
@@ -355,7 +355,7 @@ def test_absence_is_marked_after_the_start_by_any_key(api):
 
 
 @pytest.mark.servers("hosted", "self-hosted-2026-07")
-def test_a_round_robin_booking_goes_to_the_next_host(api):
+def test_reassigning_a_round_robin_booking(api):
     """Reassigning chooses another free host, or the named one, and changes the booking's host."""
     event_type = api.team_event_type("roundRobin", ANA, BO)
     uid = api.book(at(15), event_type)["uid"]
@@ -372,7 +372,7 @@ def test_a_round_robin_booking_goes_to_the_next_host(api):
     }
 
 
-def test_who_and_what_cannot_be_reassigned(api):
+def test_reassignments_that_fail(api):
     """Collective bookings have no other host, other users may not reassign, and the new host must be a host."""
     together = api.book(at(15), api.team_event_type("collective", ANA, BO))["uid"]
     nobody = "Can't reassign the booking because no other host is available at that time."
@@ -390,7 +390,7 @@ def test_who_and_what_cannot_be_reassigned(api):
 
 
 @pytest.mark.servers("hosted", "self-hosted-2026-07")
-def test_a_persons_own_booking_is_reassigned_to_that_person(api):
+def test_reassigning_a_booking_of_one_host(api):
     """Reassigning a booking of one host returns 200 and changes nothing."""
     uid = api.book(at(10))["uid"]
     assert api.act(uid, "reassign").data["reassignedTo"]["id"] == ANA

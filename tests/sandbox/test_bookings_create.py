@@ -26,7 +26,7 @@ def api() -> Iterator[BookingApi]:
 # --- what a plain booking is
 
 
-def test_a_booking_is_what_was_asked_for(api):
+def test_a_new_booking_repeats_the_request(api):
     """The response repeats the request; guests have the attendee's zone and no name."""
     booking = api.book(
         "2026-11-04T10:00:00.500+00:00",
@@ -47,13 +47,13 @@ def test_a_booking_is_what_was_asked_for(api):
     }
 
 
-def test_zones_are_matched_in_any_case_and_kept_as_sent(api):
+def test_time_zones_are_accepted_in_any_case(api):
     """A time zone is accepted in any case and stored as sent."""
     assert api.book(at(10), attendee=ada(timeZone="europe/lisbon"))["attendees"][0]["timeZone"] == "europe/lisbon"
 
 
 @pytest.mark.parametrize("language", ["xx", "", "EN", 7])
-def test_languages_are_of_the_servers_list(api, language):
+def test_an_unknown_language_is_rejected(api, language):
     """An unknown language of an attendee is rejected."""
     refused = api.try_book(at(10), attendee=ada(language=language))
     assert refused.status == 400
@@ -63,7 +63,7 @@ def test_languages_are_of_the_servers_list(api, language):
     assert api.book(at(10), attendee=ada(language="pt-BR"))["attendees"][0]["language"] == "pt-BR"
 
 
-def test_names_in_two_parts(api):
+def test_first_and_last_name(api):
     """A splitName field needs two words and is stored in two parts, in webhooks too."""
     field = {"type": "splitName", "firstNameLabel": "First", "lastNameLabel": "Last", "lastNameRequired": True}
     client = api.ana.as_user("ana")
@@ -96,7 +96,7 @@ def test_locations_as_text(api, text, kind):
     assert booking["bookingFieldsResponses"]["location"] == {"value": kind, "optionValue": text}
 
 
-def test_event_types_are_named_by_slug_too(api):
+def test_event_types_are_identified_by_slug(api):
     """Slug and username, or slug and team, identify an event type like its id."""
     by_user = api.book(at(10), eventTypeId=None, eventTypeSlug="sixty", username="ana")
     assert by_user["eventType"] == {"id": SIXTY, "slug": "sixty"}
@@ -162,7 +162,7 @@ def test_event_types_are_named_by_slug_too(api):
         ),
     ],
 )
-def test_faults_of_a_request_are_told_in_the_servers_words(api, more, text):
+def test_each_error_of_a_request_has_its_message(api, more, text):
     """Each error of a request is a 400 with its own message."""
     assert api.try_book(**{"start": at(10), **more}).error == (400, text)
 
@@ -187,7 +187,7 @@ def test_unknown_names_are_404(api, more, text):
     assert api.try_book(at(10), **({"eventTypeId": None} | more)).error == (404, text)
 
 
-def test_faults_come_in_the_servers_order(api):
+def test_the_first_error_is_reported(api):
     """A request with several errors gets the first one: names, then responses, then lengths and times."""
     body = {"lengthInMinutes": 5, "guests": ["x"], "attendee": ada(name="")}
     assert api.try_book(at(3, 1), 99, **body).message == "Event type with id 99 not found."
@@ -220,7 +220,7 @@ def test_custom_fields_are_checked(api):
     assert api.book(at(10), event_type, bookingFieldsResponses={"size": "S", "seats": 2})["status"] == "accepted"
 
 
-def test_lengths_are_chosen_from_the_options(api):
+def test_lengths_of_an_event_type_with_several(api):
     """An event type with several lengths books the requested one, and lists them in the error for another length."""
     event_type = api.event_type(lengthInMinutesOptions=[30, 60])
     assert api.book(at(10), event_type, lengthInMinutes=60)["end"] == at(11)
@@ -256,7 +256,7 @@ def test_a_taken_time_is_400_and_never_409(api):
     assert api.try_book(at(10.25), SIXTY, attendee=ada(email="b@x.test")).error == (400, NOT_FREE)
 
 
-def test_protected_event_types_want_their_own_people(api):
+def test_event_types_that_require_authentication(api):
     """With `bookingRequiresAuthentication` no credentials are a 401, other users a 403, and the owner succeeds."""
     event_type = api.event_type(bookingRequiresAuthentication=True)
     text = "checkBookingRequiresAuthentication - "
@@ -268,7 +268,7 @@ def test_protected_event_types_want_their_own_people(api):
     assert api.try_book("2026-11-04T02:00:00Z", hosted, by=api.cy).status == 201
 
 
-def test_a_wrong_key_is_refused_where_none_is_needed(api):
+def test_an_invalid_key_is_rejected_where_none_is_needed(api):
     """Booking needs no credentials, but invalid ones are rejected."""
     api.anonymous.key = "cal_wrong"
     assert api.try_book(at(10)).status == 401
@@ -292,7 +292,7 @@ def test_used_up_limits_are_401_without_an_error_object(api):
     assert answer.body == {"statusCode": 401, "message": "booking_limit_reached"}
 
 
-def test_email_verification_wants_a_code(api):
+def test_email_verification_needs_a_code(api):
     """An event type may require a verification code; the sandbox accepts 123456."""
     event_type = api.event_type(requiresBookerEmailVerification=True)
     assert api.try_book(at(10), event_type).body["message"] == "email_verification_required"
@@ -303,7 +303,7 @@ def test_email_verification_wants_a_code(api):
 # --- confirmation and repeats
 
 
-def test_confirmation_makes_bookings_wait(api):
+def test_a_confirmation_policy_makes_bookings_pending(api):
     """With a confirmation policy every booking is pending, the host's own too; webhooks receive a request."""
     api.subscribe()
     event_type = api.event_type(confirmationPolicy=ALWAYS)
@@ -311,7 +311,7 @@ def test_confirmation_makes_bookings_wait(api):
     assert api.triggers() == ["BOOKING_REQUESTED"]
 
 
-def test_a_policy_of_time_asks_only_when_the_start_is_near(api):
+def test_a_policy_of_type_time(api):
     """A policy of type "time" makes a booking pending within the threshold and accepted beyond it."""
     policy = {"type": "time", "noticeThreshold": {"unit": "hours", "count": 24}}
     event_type = api.event_type(confirmationPolicy=policy | {"blockUnconfirmedBookingsInBooker": False})
@@ -319,7 +319,7 @@ def test_a_policy_of_time_asks_only_when_the_start_is_near(api):
     assert api.book(at(10, 4), event_type)["status"] == "accepted"
 
 
-def test_asking_again_for_a_pending_booking_gives_the_same_one(api):
+def test_repeating_a_request_returns_the_pending_booking(api):
     """Repeating a request for a pending booking returns it; another attendee is rejected if pending bookings block."""
     event_type = api.event_type(confirmationPolicy=ALWAYS)
     first = api.book(at(10), event_type)
@@ -330,7 +330,7 @@ def test_asking_again_for_a_pending_booking_gives_the_same_one(api):
 # --- series
 
 
-def test_a_series_keeps_the_time_of_day_of_the_booker(api):
+def test_a_series_keeps_the_time_of_day_of_the_attendee(api):
     """Weekly occurrences keep the attendee's time of day over a clock change, and share a series uid."""
     api.sandbox.clock.set(MONDAY.replace(month=3, day=16))
     event_type = api.event_type(recurrence={"interval": 1, "occurrences": 3, "frequency": "weekly"})
@@ -341,7 +341,7 @@ def test_a_series_keeps_the_time_of_day_of_the_booker(api):
     assert api.get(occurrences[0]["recurringBookingUid"])[2]["uid"] == occurrences[2]["uid"]
 
 
-def test_a_series_is_as_long_as_asked_but_not_longer_than_offered(api):
+def test_the_length_of_a_series(api):
     """`recurrenceCount` shortens a series, may not exceed the event type's, and is ignored without recurrence."""
     event_type = api.event_type(recurrence={"interval": 1, "occurrences": 3, "frequency": "monthly"})
     refused = "Provided recurrence count is higher than the event type's recurring event count."
@@ -353,7 +353,7 @@ def test_a_series_is_as_long_as_asked_but_not_longer_than_offered(api):
     assert api.book(at(15), recurrenceCount=9)["start"] == at(15)
 
 
-def test_a_series_breaks_off_at_an_identical_booking(api):
+def test_a_series_stops_at_an_identical_booking(api):
     """Later occurrences are not checked, but an identical booking is a 409, and the earlier ones stay."""
     event_type = api.event_type(recurrence={"interval": 1, "occurrences": 3, "frequency": "weekly"})
     api.book(at(10, 11))
@@ -370,7 +370,7 @@ def seats(api: BookingApi, count: int = 2, *, shown: bool = True) -> int:
     return api.event_type(seats=setting, locations=[{"type": "link", "link": "https://meet.test/x", "public": True}])
 
 
-def test_later_bookers_join_the_seated_booking(api):
+def test_later_attendees_join_the_seated_booking(api):
     """A second attendee of a start gets the same booking and a seat; without free seats a third gets an error."""
     event_type = seats(api)
     first = api.book(at(10), event_type)
@@ -383,7 +383,7 @@ def test_later_bookers_join_the_seated_booking(api):
     assert full.body["error"]["code"] == "ConflictException"
 
 
-def test_nobody_sits_twice(api):
+def test_a_second_seat_for_one_address(api):
     """A second seat for the same address is a 409 without envelope."""
     event_type = seats(api)
     api.book(at(10), event_type)
@@ -391,7 +391,7 @@ def test_nobody_sits_twice(api):
     assert again.body == {"statusCode": 409, "message": "already_signed_up_for_this_booking_error"}
 
 
-def test_attendees_are_hidden_where_the_event_type_says_so(api):
+def test_hidden_attendees(api):
     """Without `showAttendeeInfo` attendees see nobody, not even themselves; the host sees all."""
     booking = api.book(at(10), seats(api, shown=False))
     assert booking["attendees"] == []
@@ -414,7 +414,7 @@ def test_a_seat_is_read_by_its_uid(api):
     assert api.anonymous.get("/v2/bookings/by-seat/none").error == missing
 
 
-def test_every_seat_is_told_to_webhooks_with_its_attendee_only(api):
+def test_each_seat_emits_an_event_with_its_attendee(api):
     """Each new seat emits a BOOKING_CREATED that contains only its attendee."""
     api.subscribe()
     event_type = seats(api)
@@ -443,13 +443,13 @@ def test_a_round_robin_takes_turns(api):
     assert api.try_book(BOTH, event_type, attendee=ada(email="e@x.test")).error == (400, TEAM_NOT_FREE)
 
 
-def test_asking_a_round_robin_again_gives_the_same_booking(api):
+def test_repeating_a_round_robin_request_returns_the_booking(api):
     """Repeating a round-robin request returns the same booking and uses no second host."""
     event_type = api.team_event_type("roundRobin", ANA, BO)
     assert api.book(BOTH, event_type)["uid"] == api.book(BOTH, event_type)["uid"]
 
 
-def test_a_collective_booking_needs_everybody(api):
+def test_a_collective_booking_needs_all_hosts(api):
     """One host is the organizer and the others are attendees; one busy host blocks the time."""
     event_type = api.team_event_type("collective", ANA, BO)
     booking = api.book(BOTH, event_type)

@@ -67,7 +67,7 @@ def test_filters_narrow_the_list(api):
         ("afterStart=soon", "afterStart", None),
     ],
 )
-def test_refusals(api, query, field, rule):
+def test_invalid_requests(api, query, field, rule):
     """One status and 1 to 100 rows; other values are 400."""
     response = api.get(f"{OWN}?{query}")
     assert response.status == 400

@@ -61,7 +61,7 @@ def mixed(api) -> dict[str, str]:
         ("ana", "/v2/bookings?unknown=1&afterStart=2026-11-04T15:00:00%2B00:00", {"team", "attended"}),
     ],
 )
-def test_scopes_and_filters_show_what_they_should(api, mixed, who, path, seen):
+def test_scopes_and_filters(api, mixed, who, path, seen):
     """Each list contains the bookings of its scope that match its filters."""
     assert set(uids(getattr(api, who).get(path))) == {mixed[name] for name in seen}
 
@@ -114,14 +114,14 @@ def test_scopes_are_guarded(api, who, path, status, text):
         ("sortUpdatedAt=up", "sortUpdatedAt", 'SortCreated must be either "asc" or "desc".'),
     ],
 )
-def test_bad_queries_are_validation_errors(api, query, field, text):
+def test_invalid_queries(api, query, field, text):
     """Values out of range are rejected with the messages of the real server, not clamped."""
     answer = api.ana.get(f"/v2/bookings?{query}")
     assert (answer.status, answer.message) == (400, "Bad Request Exception")
     assert text in answer.constraints[field].values()
 
 
-def test_validation_errors_echo_the_converted_query(api, shared):
+def test_validation_errors_are_the_recorded_ones(api, shared):
     """Validation errors equal the recorded ones."""
     for name, query in (("bookings_list_bad_status_400", "status=nope"), ("bookings_list_take251_400", "take=251")):
         ours = api.ana.get(f"/v2/bookings?{query}").body["error"]
@@ -144,13 +144,13 @@ def test_fractions_are_cut(api, mixed):
     }
 
 
-def test_only_the_first_sort_counts(api, mixed):
+def test_the_first_of_several_sorts_wins(api, mixed):
     """If several sorts are given, start wins over end over created over updated."""
     by_start = [mixed[name] for name in ("own", "team", "attended")]
     assert uids(api.ana.get("/v2/bookings?sortCreated=asc&sortStart=desc")) == by_start[::-1]
 
 
-def test_changes_show_at_once(api, mixed):
+def test_changes_appear_in_the_next_page(api, mixed):
     """New and rescheduled bookings appear in the next page; cached orders are dropped on a change."""
     assert len(uids(api.ana.get("/v2/bookings"))) == 3
     api.cancel(mixed["own"])
@@ -159,7 +159,7 @@ def test_changes_show_at_once(api, mixed):
     assert uids(api.ana.get("/v2/bookings?status=cancelled")) == [mixed["own"]]
 
 
-def test_plus_signs_survive_a_careless_query(api):
+def test_plus_signs_that_were_not_encoded(api):
     """A plus sign that was not encoded is restored in an email filter."""
     uid = api.book(at(10), attendee=ada(email="ada+x@visitors.test"))["uid"]
     assert uids(api.ana.get("/v2/bookings?attendeeEmail=ada+x@visitors.test")) == [uid]
@@ -181,7 +181,7 @@ def test_many_bookings_are_sorted_once_for_all_pages(monkeypatch):
 
 
 @pytest.mark.parametrize(("unstable_order", "orders"), [(False, 1), (True, 3)])
-def test_only_an_unstable_order_changes_one_and_the_same_page(unstable_order, orders):
+def test_unstable_order_changes_repeated_pages(unstable_order, orders):
     """Three requests for one page return the same rows with plain ties, and three orders with `unstable_order`."""
     with sandbox_client("2024-08-13", bookings=300, now=MONDAY, ties=True, unstable_order=unstable_order) as api:
         pages = [api.get("/v2/bookings?take=50&sortCreated=asc").data for _ in range(3)]

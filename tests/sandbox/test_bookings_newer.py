@@ -88,7 +88,7 @@ def test_the_attendees_of_a_cancelled_seated_booking(api):
     assert older.get(f"/v2/bookings/{uid}").data["attendees"] == []
 
 
-def test_the_past_stays_closed(api):
+def test_a_start_in_the_past_is_never_allowed(api):
     """No field allows a start in the past."""
     fields = dict.fromkeys(("allowConflicts", "allowBookingOutOfBounds", "skipBookingLimits"), True)
     past = api.try_book("2026-11-01T10:00:00Z", by=newer(api), **fields)

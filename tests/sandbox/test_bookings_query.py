@@ -38,7 +38,7 @@ def run(rows, query: BookingQuery, *, ties: bool = False):
         ("unconfirmed", {"ahead pending", "series pending"}),
     ],
 )
-def test_statuses_mean_what_the_server_means(name, expected):
+def test_the_meaning_of_statuses(name, expected):
     """Upcoming contains pending bookings unless they recur, past no cancelled ones, and cancelled the rejected ones."""
     ahead, gone = NOW + HOUR, NOW - 2 * HOUR
     rows = {
@@ -58,14 +58,14 @@ def test_statuses_mean_what_the_server_means(name, expected):
     ("statuses", "descending"),
     [((), False), (("upcoming",), False), (("past",), True), (("cancelled",), True), (("past", "cancelled"), False)],
 )
-def test_only_a_single_status_of_the_past_comes_latest_first(statuses, descending):
+def test_the_default_order_of_statuses(statuses, descending):
     """Without a sort, exactly one of past and cancelled is listed by start descending, all else ascending."""
     assert BookingQuery(statuses=statuses).order == Order("start", descending=descending)
 
 
 @pytest.mark.parametrize("field", sorted(KEYS))
 @pytest.mark.parametrize("descending", [False, True])
-def test_bounds_on_the_sorted_key_find_what_a_scan_finds(field, descending):
+def test_bounds_on_the_sort_key_equal_a_scan(field, descending):
     """Bisection over the sort key and a pass over the rows agree, bounds included."""
     dice = random.Random(f"{field}{descending}")
     rows = []
@@ -129,7 +129,7 @@ def walk(rows, *, ties: bool, take: int) -> list[str]:
     return selected
 
 
-def test_ties_lose_rows_in_a_walk_only_when_asked_for():
+def test_ties_lose_rows_only_on_request():
     """With `ties`, take/skip paging repeats and misses rows like the real server; without, it is exact."""
     rows = [booking(number, NOW + HOUR * (number // 60)) for number in range(300)]
     assert walk(rows, ties=False, take=50) == names(rows)

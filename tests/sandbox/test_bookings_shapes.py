@@ -112,7 +112,7 @@ def links(api: BookingApi):
         ("bookings_mark_absent", absent),
     ],
 )
-def test_answers_have_the_fields_of_recorded_ones(api, shared, name, send):
+def test_responses_have_the_recorded_fields(api, shared, name, send):
     """A response has exactly the fields of the recorded response, nested ones included."""
     real = keys(recorded_body(shared, name)["data"])
     assert keys(send(api)) == real
@@ -120,7 +120,7 @@ def test_answers_have_the_fields_of_recorded_ones(api, shared, name, send):
 
 @pytest.mark.servers("hosted", "self-hosted-2026-07")
 @pytest.mark.parametrize(("name", "send"), [("bookings_reschedule", moved), ("bookings_cancel", cancelled)])
-def test_moved_ones_have_the_fields_of_recorded_ones(api, shared, name, send):
+def test_rescheduled_bookings_have_the_recorded_fields(api, shared, name, send):
     """A rescheduled booking has the fields of the recorded one."""
     real = keys(recorded_body(shared, name)["data"]) - {".bookingFieldsResponses.location"}
     assert keys(send(api)) == real
@@ -142,13 +142,13 @@ def together(api: BookingApi):
         ("organisations/bookings_get_collective", together, set()),
     ],
 )
-def test_team_bookings_have_the_fields_of_recorded_ones(api, shared, name, send, newer):
+def test_team_bookings_have_the_recorded_fields(api, shared, name, send, newer):
     """Bookings of teams have the recorded fields, plus those that the recorded build does not have."""
     ours = {key for key in keys(send(api)) if key.rpartition(".")[2] not in NEWER} - newer
     assert ours == keys(recorded_body(shared, name)["data"])
 
 
-def test_list_rows_are_of_the_recorded_kinds(shared):
+def test_rows_of_lists_have_the_recorded_types(shared):
     """Every row of a seeded list has the fields of one kind of recorded rows."""
     walk = [row for skip in range(0, 1251, 250) for row in _page(shared, skip)]
     known = {frozenset(row) for row in walk}
@@ -175,7 +175,7 @@ def _rows(sandbox, skip):
         ("03_BOOKING_CANCELLED", lambda api: api.cancel(plain(api)["uid"], cancellationReason="c")),
     ],
 )
-def test_webhook_payloads_have_the_fields_of_recorded_ones(api, shared, number, story):
+def test_webhook_payloads_have_the_recorded_fields(api, shared, number, story):
     """Webhook payloads have the fields of recorded deliveries."""
     delivery = json.loads((shared / f"reference/real/webhook_delivery_{number}.json").read_text())
     api.subscribe()
@@ -186,7 +186,7 @@ def test_webhook_payloads_have_the_fields_of_recorded_ones(api, shared, number, 
     assert set(payload) ^ set(delivery["json"]["payload"]) <= {"metadata", "organizationId"}
 
 
-def test_webhooks_hear_of_the_recurrence(api):
+def test_webhook_payloads_contain_the_recurrence(api):
     """Payloads of a series contain the recurrence rule, with its frequency as a number."""
     api.subscribe()
     weekly = {"interval": 2, "occurrences": 3, "frequency": "weekly"}
@@ -196,7 +196,7 @@ def test_webhooks_hear_of_the_recurrence(api):
     ] * 3
 
 
-def test_the_old_version_answers_ten_upcoming_in_its_own_shape(api):
+def test_the_oldest_version_lists_ten_upcoming_bookings(api):
     """Without a version header the list has the shape of 2024-04-15, with ten upcoming bookings and no paging."""
     for hour in range(9, 12):
         for half in (0, 0.5):

@@ -41,7 +41,7 @@ def connect_google(api: ApiClient) -> Any:
     return accounts(api)[-1]
 
 
-def test_the_list_has_the_fields_of_a_real_one(api, shared):
+def test_the_list_has_the_recorded_fields(api, shared):
     """Accounts, their calendars and the destination have the recorded keys."""
     api.as_user("bo").post("/v2/calendars/ics-feed/save", {"urls": ["https://x.test/a.ics"]})
     ours = api.as_user("bo").get("/v2/calendars").data
@@ -53,7 +53,7 @@ def test_the_list_has_the_fields_of_a_real_one(api, shared):
     assert ours_connected["calendars"][0].keys() == theirs["calendars"][0].keys()
 
 
-def test_nothing_connected_is_an_empty_destination(api, shared):
+def test_without_accounts_the_destination_is_empty(api, shared):
     """Without calendars the destination is an empty object."""
     assert api.as_user("bo").get("/v2/calendars").body == recorded_body(shared, "calendars_list")
 
@@ -61,7 +61,7 @@ def test_nothing_connected_is_an_empty_destination(api, shared):
 # --- busy times
 
 
-def test_a_feed_answers_all_its_events_whatever_is_asked(api, shared):
+def test_a_feed_returns_all_its_events(api, shared):
     """An ICS feed ignores the range and the calendar name; times are in UTC for every time zone."""
     [feed] = accounts(api)
     whole = api.get(load(feed)).data
@@ -76,7 +76,7 @@ def test_a_feed_answers_all_its_events_whatever_is_asked(api, shared):
     assert api.get(load(feed, **{"calendarsToLoad[0][externalId]": "other"})).data == whole
 
 
-def test_other_calendars_answer_their_range(api):
+def test_other_calendars_return_the_requested_range(api):
     """Other calendars return what overlaps the range, the end date included."""
     google = connect_google(api)
     rows = api.sandbox.store.busy
@@ -90,13 +90,13 @@ def test_other_calendars_answer_their_range(api):
     assert api.get(load(google, **{"calendarsToLoad[0][externalId]": "other"})).data == []
 
 
-def test_what_is_missing_is_told_as_really(api, shared):
+def test_missing_parameters_get_the_recorded_error(api, shared):
     """The validation error for an empty query equals the recorded one."""
     answer = api.get(BUSY)
     assert answer.body["error"]["details"] == recorded_body(shared, "calendars_busy_times_400")["error"]["details"]
 
 
-def test_refusals_of_busy_times(api):
+def test_invalid_queries_of_busy_times(api):
     """A missing zone is reported last, a foreign credential is a 401, and flat parameters are ignored."""
     [feed] = accounts(api)
     assert api.get(load(feed, timeZone="")).error == (400, "Either timeZone or loggedInUsersTz must be provided")
@@ -113,7 +113,7 @@ def test_refusals_of_busy_times(api):
 # --- coming and going
 
 
-def test_connecting_leads_over_the_provider_and_back(api):
+def test_connecting_redirects_to_the_provider_and_back(api):
     """The state contains the caller and the return URL; the callback connects the account."""
     answer = api.get("/v2/calendars/google/connect?redir=https%3A%2F%2Fapp.test%2Fok").data["authUrl"]
     [state] = parse_qs(urlsplit(answer).query)["state"]
@@ -131,7 +131,7 @@ def test_a_dry_run_connects_nothing(api):
     assert len(accounts(api)) == 1
 
 
-def test_apple_takes_a_name_and_a_password(api):
+def test_apple_needs_a_name_and_a_password(api):
     """Connecting Apple needs a username and a password."""
     path = "/v2/calendars/apple/credentials"
     assert list(api.post(path, {}).constraints) == ["username", "password"]
@@ -140,7 +140,7 @@ def test_apple_takes_a_name_and_a_password(api):
     assert accounts(api)[-1]["primary"]["externalId"] == "ana@icloud.test"
 
 
-def test_feeds_are_addresses_that_end_in_ics(api):
+def test_urls_of_feeds_end_in_ics(api):
     """Feeds are saved as one credential; URLs that do not end in .ics are rejected."""
     path = "/v2/calendars/ics-feed/save"
     saved = api.as_user("bo").post(path, {"urls": ["https://x.test/a.ics", "https://x.test/b.ics"]})
@@ -161,12 +161,12 @@ def test_feeds_are_addresses_that_end_in_ics(api):
         ("outlook", "Invalid calendar type, available calendars are: "),
     ],
 )
-def test_checking_what_is_not_connected(api, word, text):
+def test_checking_a_provider_that_is_not_connected(api, word, text):
     """The error names the provider; for an unknown one its list of providers is empty."""
     assert api.as_user("bo").get(f"/v2/calendars/{word}/check").error == (400, text)
 
 
-def test_disconnecting_forgets_the_account_and_its_busy_times(api):
+def test_disconnecting_deletes_the_account_and_its_busy_times(api):
     """Disconnecting deletes the account and its busy times; a second request, or a foreign account, is a 404."""
     [feed] = accounts(api)
     path, body = "/v2/calendars/ics-feed/disconnect", {"id": feed["credentialId"]}
@@ -183,6 +183,6 @@ def test_disconnecting_forgets_the_account_and_its_busy_times(api):
 
 
 @pytest.mark.parametrize(("query", "text"), [("code=x", "state"), ("state=accessToken%3Dx", "code")])
-def test_coming_back_without_state_or_code(api, query, text):
+def test_callbacks_without_state_or_code(api, query, text):
     """A callback without state or code is a 400."""
     assert api.get(f"/v2/calendars/google/save?{query}").error == (400, f"Missing `{text}` query param")

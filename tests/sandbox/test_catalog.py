@@ -35,7 +35,7 @@ def route_of(operation: Operation) -> Route:
     return next(route for route in routes if route.accepts(version))
 
 
-def test_the_sandbox_answers_every_operation():
+def test_the_sandbox_has_every_operation():
     """Each operation has a route, and only two routes are no operations."""
     known = {(operation.verb, operation.path) for operation in OPERATIONS}
     assert len(known) == len(OPERATIONS) == 349
@@ -50,7 +50,7 @@ def test_no_route_hides_another():
         assert len(answering) == len(set(answering)), key
 
 
-def test_what_is_only_a_shape_is_marked():
+def test_operations_without_state_are_marked():
     """Routes and catalog agree on the operations that only return a shape."""
     marked = {(operation.verb, operation.path) for operation in OPERATIONS if not operation.stateful}
     assert marked == {(route.method, route.path) for route in ROUTES if not route.stateful}
@@ -193,7 +193,7 @@ def missing_fields(decoded: Any, data: Any) -> Iterator[str]:
             yield from missing_fields(item, row)
 
 
-def test_names_with_braces():
+def test_custom_titles_with_variables():
     """Nested names are read at any depth."""
     assert field_names("a{b c{d}} e") == {"a", "a.b", "a.c", "a.c.d", "e"}
     assert field_names("") == frozenset()

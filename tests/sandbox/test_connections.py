@@ -87,7 +87,7 @@ def verified(api: ApiClient, path: str, field: str, address: str):
         ),
     ],
 )
-def test_what_is_made_has_the_shape_of_a_real_one(api, shared, path, body, name):
+def test_created_objects_have_the_recorded_shape(api, shared, path, body, name):
     """A create request returns 201 and the recorded keys at every depth."""
     answer, real = api.post(path, body), recorded_body(shared, f"organisations/{name}")["data"]
     assert answer.status == 201
@@ -95,7 +95,7 @@ def test_what_is_made_has_the_shape_of_a_real_one(api, shared, path, body, name)
 
 
 @pytest.mark.parametrize("place", ["/v2", "/v2/teams/2", TEAM])
-def test_verified_resources_have_the_shape_of_real_ones(api, shared, place):
+def test_verified_resources_have_the_recorded_shape(api, shared, place):
     """Verified contacts have the recorded keys, in all scopes."""
     contact = verified(api, f"{place}/verified-resources/emails", "email", "a@sandbox.test")
     assert (contact.status, contact.data.keys()) == (
@@ -106,7 +106,7 @@ def test_verified_resources_have_the_shape_of_real_ones(api, shared, place):
     assert contact.data.keys() == recorded_body(shared, "organisations/verified_phones_get")["data"].keys()
 
 
-def test_apps_have_the_shape_of_real_ones(api, shared):
+def test_apps_have_the_recorded_shape(api, shared):
     """A connection and the default app have the recorded keys; without a default there is no `data`."""
     google(api)
     assert api.get("/v2/conferencing/default").body == {"status": "success"}
@@ -152,7 +152,7 @@ def test_a_page_of_managed_organizations_is_counted(api, shared):
         (("GET", "/v2/stripe/save?code=x", None), "stripe_save_400_no_state"),
     ],
 )
-def test_bad_requests_are_refused_as_really(api, shared, request_of, name):
+def test_invalid_requests_get_the_recorded_errors(api, shared, request_of, name):
     """Message and details equal the recorded ones."""
     method, path, body = request_of
     if "{managed}" in path:
@@ -169,7 +169,7 @@ def test_bad_requests_are_refused_as_really(api, shared, request_of, name):
         (WORKFLOWS, EVENT_FLOW | {"trigger": {"type": "never"}}, "update_400"),
     ],
 )
-def test_bad_triggers_are_named_as_really(api, shared, path, body, name):
+def test_invalid_triggers_get_the_recorded_error(api, shared, path, body, name):
     """The innermost validation error equals the recorded one."""
     real = recorded_body(shared, f"organisations/org_team_workflows_{name}")["error"]["details"]["errors"][0][
         "children"
@@ -211,7 +211,7 @@ def test_paths_that_know_no_version(api, path):
         (f"{TEAM}/workflows", 401),
     ],
 )
-def test_nobody_is_refused(api, path, status):
+def test_requests_without_credentials(api, path, status):
     """Without credentials the response is a 401, or a 403 behind the permission check."""
     assert api.as_user(None).get(path).status == status
 
@@ -219,7 +219,7 @@ def test_nobody_is_refused(api, path, status):
 # --- ways out and back
 
 
-def test_a_state_that_says_nothing_leads_nowhere(api):
+def test_a_callback_with_an_empty_state(api):
     """A callback whose state has no URL is a 301 with an empty Location."""
     for path in ("/v2/conferencing/zoom/oauth/callback", "/v2/stripe/save"):
         for state in ("%7B%7D", "nonsense", "%5B%5D"):
@@ -227,7 +227,7 @@ def test_a_state_that_says_nothing_leads_nowhere(api):
             assert (back.status, back.headers["Location"]) == (301, "")
 
 
-def test_a_state_with_a_strangers_key_is_refused(api):
+def test_a_callback_with_an_unknown_key(api):
     """A callback with an unknown credential in its state connects nothing."""
     for token, text in (("cal_nobody", "CustomThrottlerGuard - Invalid API Key"), ("x", "Invalid Access Token.")):
         back = api.get(f"/v2/stripe/save?code=x&state=%7B%22accessToken%22%3A%22{token}%22%7D")
@@ -264,7 +264,7 @@ def test_private_links_expire(api):
     assert api.patch(f"{path}/{link}", {"expiresAt": None}).data["isExpired"]
 
 
-def test_phone_calls_are_for_the_teams_own_event_types(api):
+def test_phone_calls_need_an_event_type_of_the_team(api):
     """A phone call for an event type of another team is a 404; defaults need not be sent."""
     own = team_event_type(api)
     assert api.post(f"{TEAM}/event-types/{own}/create-phone-call", CALL).status == 201

@@ -85,7 +85,7 @@ def test_a_split_name_replaces_the_name():
         ),
     ],
 )
-def test_booking_fields_that_cannot_be(api, fields, text):
+def test_invalid_booking_fields(api, fields, text):
     """Each error of booking fields is a 400 with its own message."""
     assert api.post(EVENT_TYPES, body(bookingFields=fields)).error == (400, text)
 
@@ -129,6 +129,6 @@ def test_locations_are_kept_without_what_is_unknown():
         ),
     ],
 )
-def test_locations_that_cannot_be(api, given, text):
+def test_invalid_locations(api, given, text):
     """Each error of a location is a 400 with its own message."""
     assert api.post(EVENT_TYPES, body(locations=given)).error == (400, text)

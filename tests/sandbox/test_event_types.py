@@ -55,7 +55,7 @@ def visible_slugs(api: ApiClient, query: str = "") -> list[str]:
         ("eventtypes_get", {"lengthInMinutesOptions": [15, 30]}),
     ],
 )
-def test_an_event_type_has_the_fields_of_a_real_one(api, shared, name, more):
+def test_an_event_type_has_the_recorded_fields(api, shared, name, more):
     """A response has exactly the recorded keys for the same settings."""
     real = recorded_body(shared, name)["data"]
     ours = made(api, **more)
@@ -65,13 +65,13 @@ def test_an_event_type_has_the_fields_of_a_real_one(api, shared, name, more):
     assert ours["users"][0].keys() == real["users"][0].keys()
 
 
-def test_default_booking_fields_are_those_of_a_real_server(shared):
+def test_default_booking_fields_are_the_recorded_ones(shared):
     """The built-in fields equal the recorded ones."""
     assert default_booking_fields() == recorded_body(shared, "eventtypes_create")["data"]["bookingFields"]
 
 
 @pytest.mark.servers("hosted", "self-hosted-2026-07")
-def test_reading_answers_what_creating_did(api):
+def test_reading_returns_the_created_event_type(api):
     """A read by id equals the response to the create request, without internal keys."""
     event_type = made(api)
     assert api.get(f"{EVENT_TYPES}/{event_type['id']}").data == event_type
@@ -135,7 +135,7 @@ def test_reading_answers_what_creating_did(api):
         ("description", "Hello", "Hello"),
     ],
 )
-def test_settings_are_answered_in_the_servers_form(api, field, given, answered):
+def test_settings_are_returned_in_the_form_of_the_server(api, field, given, answered):
     """Each setting is returned in the server's form, after a create and after an update."""
     assert made(api, **{field: given})[field] == answered
     other = api.post(EVENT_TYPES, body(slug="other")).data
@@ -150,17 +150,17 @@ def test_recurrence_is_never_switched_off(api):
     assert (changed["recurrence"], changed["title"]) == (record["recurrence"], "New")
 
 
-def test_every_rebuilt_setting_can_be_left_out():
+def test_settings_are_optional():
     """Null switches every rebuilt setting off without an error."""
     assert all(build(None) in ({}, None, {"disabled": True}, {"disabled": False}) for build in SETTERS.values())
 
 
-def test_half_a_color_is_none(api):
+def test_one_color_alone_is_dropped(api):
     """If one of the two colors is missing, both are dropped."""
     assert "color" not in made(api, color={"lightThemeHex": "#fff"})
 
 
-def test_video_settings_are_spelled_out_once_one_is_given(api):
+def test_one_video_setting_adds_the_others(api):
     """One video setting adds all others with their defaults."""
     settings = made(api, calVideoSettings={"disableRecordingForGuests": True})["calVideoSettings"]
     assert settings["disableRecordingForGuests"] is True
@@ -168,14 +168,14 @@ def test_video_settings_are_spelled_out_once_one_is_given(api):
     assert {"eventTypeId", "requireEmailForGuests", "createdAt", "updatedAt"} < settings.keys()
 
 
-def test_lengths_to_choose_from_show_in_the_metadata(api):
+def test_possible_lengths_are_in_the_metadata(api):
     """Length options appear in the metadata too, which cannot be set directly."""
     event_type = made(api, lengthInMinutesOptions=[15, 30], metadata={"mine": 1})
     assert event_type["lengthInMinutesOptions"] == [15, 30]
     assert event_type["metadata"] == {"multipleDuration": [15, 30]}
 
 
-def test_slugs_are_kept_as_they_came(api):
+def test_slugs_are_stored_as_sent(api):
     """A slug may be any text, even an empty one, and is compared with case."""
     assert made(api, slug="My Slug!")["slug"] == "My Slug!"
     assert made(api, slug="my slug!")["slug"] == "my slug!"
@@ -185,7 +185,7 @@ def test_slugs_are_kept_as_they_came(api):
 # --- refusals
 
 
-def test_a_body_without_the_required_fields_is_refused_as_really(api, shared):
+def test_missing_fields_get_the_recorded_error(api, shared):
     """The validation error for an empty body equals the recorded one."""
     answer = api.post(EVENT_TYPES, {"title": "Tmp"})
     assert answer.body["error"]["details"] == recorded_body(shared, "eventtypes_create_400")["error"]["details"]
@@ -230,14 +230,14 @@ def test_a_body_without_the_required_fields_is_refused_as_really(api, shared):
         ),
     ],
 )
-def test_bad_values_are_named_in_the_validation_tree(api, field, given, rule, text):
+def test_invalid_values_are_validation_errors(api, field, given, rule, text):
     """An invalid value is a 400 whose validation error names the rule."""
     answer = api.post(EVENT_TYPES, body(**{field: given}))
     assert answer.error == (400, "Bad Request Exception")
     assert answer.constraints[field][rule] == text
 
 
-def test_faults_inside_objects_are_children(api):
+def test_errors_inside_objects_are_children(api):
     """Errors inside an object are its children in the validation error."""
     seats = {"seatsPerTimeSlot": 1001, "showAttendeeInfo": True, "showAvailabilityCount": "x"}
     layouts = {"defaultLayout": "week", "enabledLayouts": ["month"]}
@@ -310,20 +310,20 @@ WEEKLY = {"interval": 1, "occurrences": 3, "frequency": "weekly"}
         ),
     ],
 )
-def test_combinations_that_cannot_be_are_refused(api, more, status, code, text):
+def test_invalid_combinations(api, more, status, code, text):
     """Forbidden combinations of fields have their own messages."""
     answer = api.post(EVENT_TYPES, body(**more))
     assert (answer.status, answer.body["error"]["code"], answer.message) == (status, code, text)
     assert "intro" not in visible_slugs(api)
 
 
-def test_a_range_of_one_date_breaks_the_server(api):
+def test_a_range_of_one_date_is_a_500(api):
     """A booking window of one date is a 500 without envelope."""
     answer = api.post(EVENT_TYPES, body(bookingWindow={"type": "range", "value": ["2030-01-01"]}))
     assert (answer.status, answer.body) == (500, {"statusCode": 500, "message": "Internal server error"})
 
 
-def test_a_refused_update_changes_nothing(api):
+def test_an_invalid_update_changes_nothing(api):
     """A rejected update leaves every field as it was."""
     event_type = made(api, seats=SEATS)
     path = f"{EVENT_TYPES}/{event_type['id']}"
@@ -342,7 +342,7 @@ def test_a_slug_belongs_to_one_event_type_of_a_user(api):
     assert api.as_user("bo").post(EVENT_TYPES, body()).status == 201
 
 
-def test_null_for_what_cannot_be_null_is_a_database_error(api):
+def test_null_for_a_required_column(api):
     """Null for a required field passes validation and is then a database error."""
     answer = api.patch(f"{EVENT_TYPES}/{made(api)['id']}", {"title": None})
     assert answer.error == (500, "There was an error, please try again later.")
@@ -360,7 +360,7 @@ def test_null_for_what_cannot_be_null_is_a_database_error(api):
         ),
     ],
 )
-def test_unknown_and_foreign_event_types_are_refused(api, method, unknown, foreign):
+def test_unknown_and_foreign_event_types(api, method, unknown, foreign):
     """Each operation has its own errors for unknown and foreign event types."""
     cy = api.as_user("cy")
     event_type_id = made(api)["id"]
@@ -369,12 +369,12 @@ def test_unknown_and_foreign_event_types_are_refused(api, method, unknown, forei
 
 
 @pytest.mark.parametrize(("method", "status"), [("GET", 500), ("PATCH", 400), ("DELETE", 500)])
-def test_ids_that_are_no_numbers(api, method, status):
+def test_ids_that_are_not_numbers(api, method, status):
     """An id that is not a number is a 400 on update, and a database error on the other operations."""
     assert api(method, f"{EVENT_TYPES}/abc", {}).status == status
 
 
-def test_without_a_credential_everything_but_the_list_is_forbidden(api):
+def test_only_the_list_needs_no_credentials(api):
     """The permission check returns 403 without credentials; the list returns an empty one."""
     nobody = api.as_user(None)
     assert nobody.post(EVENT_TYPES, body()).status == 403
@@ -382,12 +382,12 @@ def test_without_a_credential_everything_but_the_list_is_forbidden(api):
     assert nobody.get(EVENT_TYPES).data == []
 
 
-def test_only_one_version_answers(api):
+def test_versions_of_event_types(api):
     """Event types exist only in 2024-06-14."""
     assert ApiClient(api.sandbox, "2024-08-13").get(f"{EVENT_TYPES}/1").error == (404, "Cannot GET /v2/event-types/1")
 
 
-def test_deleting_answers_a_stub_and_lets_bookings_be(api):
+def test_deleting_an_event_type_keeps_its_bookings(api):
     """A delete returns four fields, deletes the webhooks and keeps the bookings."""
     event_type = made(api)
     hooks = f"{EVENT_TYPES}/{event_type['id']}/webhooks"
@@ -401,7 +401,7 @@ def test_deleting_answers_a_stub_and_lets_bookings_be(api):
 # --- lists
 
 
-def test_a_list_by_name_hides_what_is_hidden_but_from_the_owner(api):
+def test_hidden_event_types_are_listed_for_the_owner_only(api):
     """Hidden event types are listed only for their owner, hidden booking fields for nobody."""
     made(api, hidden=True)
     assert "intro" in visible_slugs(api, "?username=ana")
@@ -424,7 +424,7 @@ def test_filters_of_the_list(api):
     assert api.get(f"{EVENT_TYPES}?sortCreatedAt=up").status == 400
 
 
-def test_several_names_make_one_event_type(api):
+def test_several_usernames_are_one_event_type(api):
     """`usernames` returns one synthetic event type, also for one name, and none for unknown names."""
     [dynamic] = api.get(f"{EVENT_TYPES}?usernames=ana,bo").data
     assert (dynamic["id"], dynamic["slug"], dynamic["lengthInMinutes"]) == (0, "dynamic", 30)

@@ -133,7 +133,7 @@ def test_slow(sandbox):
     assert time.perf_counter() - begun >= 0.05
 
 
-def test_each(sandbox):
+def test_a_rule_for_each_item(sandbox):
     """A callback runs after every matching response, until the faults are cleared."""
     sandbox.faults.after_each("GET", "/v2/me", lambda store: store.users[1].update(bio=f"{len(sandbox.requests)}"))
     assert [send_request(sandbox, "GET", "/v2/me").data["bio"] for _ in range(3)] == [None, "1", "2"]
@@ -141,7 +141,7 @@ def test_each(sandbox):
     assert [send_request(sandbox, "GET", "/v2/me").data["bio"] for _ in range(2)] == ["3", "3"]
 
 
-def test_no_trouble():
+def test_a_valid_body():
     """A fault without effect raises ValueError."""
     with pytest.raises(ValueError, match="needs one of"):
         Faults().add("GET", "/v2/me", times=3)

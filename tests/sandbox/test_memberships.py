@@ -24,7 +24,7 @@ def api() -> Iterator[ApiClient]:
 @pytest.mark.parametrize(
     ("scope", "name"), [(ORG, "org_memberships"), (ORG_TEAM, "org_team_memberships"), (TEAM, "teams_memberships")]
 )
-def test_memberships_have_the_fields_of_real_ones(api, shared, scope, name):
+def test_memberships_have_the_recorded_fields(api, shared, scope, name):
     """All five operations return the recorded keys."""
     member = {"userId": MIA if scope == ORG else CY, "role": "MEMBER", "accepted": True}
     real = recorded_body(shared, f"organisations/{name}_create")["data"]
@@ -54,7 +54,7 @@ def test_memberships_have_the_fields_of_real_ones(api, shared, scope, name):
         (("PATCH", f"{TEAM}/memberships/7", BOSS), "teams_memberships_update_400"),
     ],
 )
-def test_bad_requests_are_refused_as_really(api, shared, ask, name):
+def test_invalid_requests_get_the_recorded_errors(api, shared, ask, name):
     """The validation error equals the recorded one, with the defaults that it repeats."""
     assert api(*ask).body["error"]["details"] == recorded_body(shared, f"organisations/{name}")["error"]["details"]
 
@@ -78,7 +78,7 @@ def event_type(api: ApiClient, **more: Any) -> str:
 
 
 @pytest.mark.parametrize("scope", [ORG_TEAM, TEAM])
-def test_members_host_what_everybody_hosts(api, scope):
+def test_members_host_event_types_that_assign_all_members(api, scope):
     """Active members host event types that assign all members, until they leave."""
     path = event_type(api, assignAllTeamMembers=True)
     membership = api.post(f"{scope}/memberships", {"userId": CY, "role": "MEMBER"}).data
@@ -106,7 +106,7 @@ def test_managed_event_types_follow_the_members(api):
     assert children(api) == [ANA, BO]
 
 
-def test_only_named_hosts_leave_an_event_type(api):
+def test_leaving_a_team_removes_the_host(api):
     """Event types that did not have the member stay unchanged."""
     path = event_type(api, hosts=[{"userId": ANA}])
     before = api.get(path).data

@@ -43,7 +43,7 @@ def test_managed_users_belong_to_the_organization(api):
     assert platform(api, "POST", USERS, ADA | {"email": "x"}).error == (400, "Invalid email x")
 
 
-def test_mails_of_a_client_are_off_by_default(api):
+def test_emails_of_a_client_are_off_by_default(api):
     """A new client sends no emails by default."""
     client = platform(api, "POST", CLIENTS, SECOND).data
     [shown] = [row for row in platform(api, "GET", CLIENTS).data if row["id"] == client["clientId"]]
@@ -53,7 +53,7 @@ def test_mails_of_a_client_are_off_by_default(api):
 # --- shapes
 
 
-def test_clients_look_like_real_ones(api, shared):
+def test_clients_have_the_recorded_fields(api, shared):
     """A client has the recorded fields, read with a key or with its own credentials."""
     real = recorded_body(shared, f"{ORGANISATIONS}/oauth_clients_get")["data"]
     assert api.get(ONE).data.keys() == real.keys()
@@ -64,7 +64,7 @@ def test_clients_look_like_real_ones(api, shared):
     assert api.get(f"{CLIENTS}/{response.data['clientId']}").data.keys() == real.keys()
 
 
-def test_managed_users_look_like_real_ones(api, shared):
+def test_managed_users_have_the_recorded_fields(api, shared):
     """A managed user and their tokens have the recorded fields; `metadata` only if it was given."""
     response = platform(api, "POST", USERS, ADA | {"metadata": {"id": "7"}})
     real = recorded_body(shared, f"{ORGANISATIONS}/oauth_clients_users_create")["data"]
@@ -88,7 +88,7 @@ def test_managed_users_look_like_real_ones(api, shared):
         ("oauth_client_webhooks_get_404", f"GET {ONE}/webhooks/nope", None),
     ],
 )
-def test_refusals_are_worded_as_recorded(api, shared, name, line, body):
+def test_errors_are_the_recorded_ones(api, shared, name, line, body):
     """Code, message and constraints equal the recorded ones."""
     refused = platform(api, *line.split(" "), body)
     assert refused.body["error"] == recorded_body(shared, f"{ORGANISATIONS}/{name}")["error"]
@@ -132,7 +132,7 @@ def test_unknown_clients(api):
     assert platform(api, "GET", f"{CLIENTS}/nobody").status == 401
 
 
-def test_managed_users_take_the_clients_credentials(api):
+def test_managed_users_need_the_credentials_of_the_client(api):
     """An API key cannot manage a client's users."""
     assert api.get(USERS).status == api.post(USERS, ADA).status == 401
 
@@ -140,7 +140,7 @@ def test_managed_users_take_the_clients_credentials(api):
 # --- what happens
 
 
-def test_deleting_a_client_takes_all_along(api):
+def test_deleting_a_client_deletes_its_users(api):
     """Deleting a client deletes its users, tokens and webhooks."""
     store = api.sandbox.store
     hook = {"active": True, "subscriberUrl": "https://hooks.test", "triggers": ["BOOKING_CREATED"]}
@@ -151,7 +151,7 @@ def test_deleting_a_client_takes_all_along(api):
     assert all(token["client_id"] != "sandbox-client" for token in store.access_tokens.values())
 
 
-def test_webhooks_of_a_client_hear_of_its_users(api):
+def test_webhooks_of_a_client_receive_events_of_its_users(api):
     """A client's webhook receives the events of its managed users only."""
     hook = {"active": True, "subscriberUrl": "https://hooks.test", "triggers": ["BOOKING_CREATED"]}
     webhook_id = platform(api, "POST", f"{ONE}/webhooks", hook).data["id"]
@@ -197,7 +197,7 @@ def test_permissions_are_bits():
     assert permission_bits(["BOOKING_READ", "BOOKING_WRITE"]) == 12
 
 
-def test_addresses_carry_the_client():
+def test_addresses_contain_the_id_of_the_client():
     """The client's id is added to an address once, and the username is made from the address."""
     stored = stored_email("ada@customers.test", "c1")
     assert stored == "ada+c1@customers.test" == stored_email(stored, "c1")

@@ -47,13 +47,13 @@ def real(shared: Any, name: str) -> Any:
         (("POST", f"{USERS}/3/schedules", {"name": "x", "timeZone": "UTC"}), "org_user_schedules_create_400"),
     ],
 )
-def test_bad_requests_are_refused_as_really(api, shared, ask, name):
+def test_invalid_requests_get_the_recorded_errors(api, shared, ask, name):
     """Message and validation error equal the recorded ones, with the defaults that they repeat."""
     answer, error = api(*ask).body["error"], real(shared, name)["error"]
     assert (answer["message"], answer["details"]) == (error["message"], error["details"])
 
 
-def test_users_have_the_fields_of_real_ones(api, shared):
+def test_users_have_the_recorded_fields(api, shared):
     """All operations return the recorded keys; `metadata` only if it was given."""
     body = {"email": "newbie@acme.test", "metadata": {"ref": "A1"}}
     expected = real(shared, "org_users_create")["data"]
@@ -65,7 +65,7 @@ def test_users_have_the_fields_of_real_ones(api, shared):
     assert api.get(USERS).data[0].keys() == real(shared, "org_users_list")["data"][0].keys()
 
 
-def test_a_users_own_things_go_with_them(api):
+def test_deleting_a_user_deletes_their_data(api):
     """Deleting a user deletes their event types, bookings, schedules and memberships only."""
     store = api.sandbox.store
     api.as_user("cy").post("/v2/schedules", {"name": "x", "timeZone": "UTC", "isDefault": False})
@@ -76,7 +76,7 @@ def test_a_users_own_things_go_with_them(api):
     assert api.get(f"{ORG}/memberships").status == 200
 
 
-def test_attributes_have_the_fields_of_real_ones(api, shared):
+def test_attributes_have_the_recorded_fields(api, shared):
     """Attributes, options, assignments and assigned options have the recorded keys."""
     body = {"name": "Temp", "slug": "temp", "type": "SINGLE_SELECT", "options": [{"value": "a", "slug": "a"}]}
     attribute = api.post(ATTRIBUTES, body).data
@@ -94,7 +94,7 @@ def test_attributes_have_the_fields_of_real_ones(api, shared):
     assert row.keys() == real(shared, "org_attributes_user_options")["data"][0].keys()
 
 
-def test_attributes_that_nobody_knows(api):
+def test_unknown_attributes(api):
     """Reading an unknown attribute returns null; writing it is an error."""
     assert api.get(f"{ATTRIBUTES}/nope").body == {"status": "success", "data": None}
     missing = (404, "Invalid Query: The requested record was not found.")
@@ -103,14 +103,14 @@ def test_attributes_that_nobody_knows(api):
     assert api.delete(f"{ATTRIBUTES}/options/3/nope").error == (404, "Attribute does not belong to this user")
 
 
-def test_an_assignment_of_nothing_breaks_the_server(api):
+def test_an_assignment_without_a_value_is_a_500(api):
     """An assignment without option and value is a 500 without envelope."""
     attribute = api.post(ATTRIBUTES, {"name": "T", "slug": "t", "type": "TEXT", "options": []}).data
     answer = api.post(f"{ATTRIBUTES}/options/3", {"attributeId": attribute["id"]})
     assert answer.body == {"statusCode": 500, "message": "Internal server error"}
 
 
-def test_numbers_that_are_none(api):
+def test_number_attributes_with_text(api):
     """A NUMBER attribute stores any text; memberships show null for one that is no number."""
     attribute = api.post(ATTRIBUTES, {"name": "N", "slug": "n", "type": "NUMBER", "options": []}).data
     for user, value in ((BO, "many"), (CY, "1.5")):
@@ -131,7 +131,7 @@ def test_pending_members_have_no_attributes(api):
 
 
 @pytest.mark.parametrize(("path", "name"), [(ROLES, "org_roles"), (TEAM_ROLES, "org_team_roles")])
-def test_roles_are_those_of_a_real_server(api, shared, path, name):
+def test_system_roles_are_the_recorded_ones(api, shared, path, name):
     """Custom roles have the recorded fields; the system roles equal the recorded ones."""
     role = api.post(path, {"name": "Booker", "permissions": ["booking.read"]}).data
     assert role.keys() == real(shared, f"{name}_create")["data"].keys()
@@ -142,7 +142,7 @@ def test_roles_are_those_of_a_real_server(api, shared, path, name):
     assert [set(role["permissions"]) for role in ours] == [set(role["permissions"]) for role in theirs]
 
 
-def test_removing_permissions_answers_nothing(api):
+def test_removing_permissions_has_no_body(api):
     """Both endpoints return 204 without a body; unknown roles and permissions are still errors."""
     role = api.post(ROLES, {"name": "Booker", "permissions": ["booking.read"]}).data["id"]
     path = f"{ROLES}/{role}/permissions"
@@ -154,7 +154,7 @@ def test_removing_permissions_answers_nothing(api):
     assert api.delete(f"{ROLES}/nope/permissions?permissions=booking.read").error == (404, text)
 
 
-def test_days_off_have_the_fields_of_real_ones(api, shared):
+def test_out_of_office_entries_have_the_recorded_fields(api, shared):
     """Entries have the recorded keys; times are widened to whole days."""
     expected = real(shared, "org_user_ooo_create")["data"]
     entry = api.post(OOO, {**MARCH, "notes": "away", "reason": "vacation", "toUserId": CY}).data
@@ -165,19 +165,19 @@ def test_days_off_have_the_fields_of_real_ones(api, shared):
     assert (bare["notes"], bare["toUserId"], bare["reason"]) == (None, None, "unspecified")
 
 
-def test_who_stands_in_cannot_be_away(api):
+def test_redirects_of_out_of_office_entries(api):
     """An entry is rejected on days to which another entry redirects bookings."""
     api.post(OOO, {**MARCH, "toUserId": CY})
     assert api.post(f"{USERS}/3/ooo", MARCH).error == (400, "Booking redirect infinite not allowed.")
 
 
 @pytest.mark.parametrize("day", ["2027-03-02", "2027-02-30T00:00:00Z", "2027-03-02T00:00:00+01:00", 5])
-def test_days_off_want_moments_in_utc(api, day):
+def test_times_of_out_of_office_entries(api, day):
     """Times that do not exist or do not end in Z are rejected before other validation."""
     assert api.post(OOO, {"start": day, "reason": "bored"}).error == (400, "Invalid Date.")
 
 
-def test_sorted_days_off_that_tie_change_places(api):
+def test_sorted_out_of_office_entries_may_change_places(api):
     """With `ties`, pages of entries of the same day repeat and miss some."""
     with sandbox_client(ties=True, now=datetime(2026, 11, 2, tzinfo=UTC)) as tied:
         for number in range(12):
@@ -194,7 +194,7 @@ def test_sorted_days_off_that_tie_change_places(api):
     "path",
     [f"{ORG}/memberships", USERS, ROLES, TEAM_ROLES, f"{ORG}/ooo", OOO, f"{ORG}/schedules", f"{USERS}/3/schedules"],
 )
-def test_members_may_not(api, path):
+def test_operations_that_members_may_not_call(api, path):
     """Only admins of an organization read these lists; its members read attributes only."""
     assert "ORG_ADMIN" in api.as_user("cy").get(path).message
     assert api.as_user("cy").get(ATTRIBUTES).status == 200

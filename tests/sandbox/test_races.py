@@ -79,21 +79,21 @@ def test_of_fifty_identical_creates_one_wins(api):
     assert api.try_book(at(10)).error == TAKEN
 
 
-def test_a_lost_race_reads_as_the_recorded_one(api, shared):
+def test_the_error_of_a_lost_race_is_the_recorded_one(api, shared):
     """The error of a lost race equals the recorded one."""
     answers = at_once(api.sandbox, wish(), wish())
     lost = next(response for response in answers if response.status == 409)
     assert lost.body == recorded_body(shared, "bookings_create_race_identical_1")
 
 
-def test_without_a_window_nobody_races():
+def test_without_races_creations_run_one_after_another():
     """By default creations run one after another, so all but the first get the 400 of a taken time."""
     with Sandbox(now=MONDAY) as sandbox:
         assert outcome(at_once(sandbox, *[wish()] * 50)) == (1, {TAKEN})
         assert len(sandbox.store.bookings) == 1
 
 
-def test_the_key_is_host_start_and_end(api):
+def test_races_are_decided_by_host_start_and_end(api):
     """The unique key is host, start and end; attendee and event type do not matter."""
     twin = api.event_type()
     assert outcome(at_once(api.sandbox, wish(), wish(event_type=twin, attendee=ada(email="b@x.test")))) == (1, {LOST})
@@ -102,12 +102,12 @@ def test_the_key_is_host_start_and_end(api):
     assert outcome(at_once(api.sandbox, wish(at(15)), wish(at(15), bos))) == (2, set())
 
 
-def test_overlapping_creates_are_not_stopped(api):
+def test_overlapping_creations_are_not_prevented(api):
     """Overlapping bookings are all created, because only identical times collide."""
     assert outcome(at_once(api.sandbox, wish(), wish(event_type=SIXTY))) == (2, set())
 
 
-def test_pending_bookings_race_without_losing(api):
+def test_pending_bookings_are_not_protected_from_races(api):
     """Six concurrent requests create six pending bookings."""
     event_type = api.event_type(confirmationPolicy={"type": "always", "blockUnconfirmedBookingsInBooker": True})
     answers = at_once(api.sandbox, *[wish(event_type=event_type)] * 6)
@@ -115,7 +115,7 @@ def test_pending_bookings_race_without_losing(api):
     assert {response.data["status"] for response in answers} == {"pending"}
 
 
-def test_first_bookers_of_a_seated_time_race(api):
+def test_concurrent_first_attendees_of_a_seated_start(api):
     """Of six concurrent first requests one gets a seat; a retry of another succeeds."""
     bodies = [wish(event_type=CLASS, attendee=ada(email=f"v{number}@x.test")) for number in range(6)]
     answers = at_once(api.sandbox, *bodies)
@@ -126,7 +126,7 @@ def test_first_bookers_of_a_seated_time_race(api):
 
 
 @pytest.mark.slow
-def test_a_later_first_booker_finds_the_host_busy(api, monkeypatch):
+def test_a_first_attendee_who_comes_too_late(api, monkeypatch):
     """A request that checked before a seated booking existed, and checks again after, gets the 400 of a taken time."""
     monkeypatch.setattr(booking_create, "RACE_WINDOW", 0.4)
     api.sandbox.faults.add("POST", "/v2/bookings", slow=0.6)  # more than one window, less than two
@@ -134,7 +134,7 @@ def test_a_later_first_booker_finds_the_host_busy(api, monkeypatch):
     assert outcome(at_once(api.sandbox, *bodies)) == (1, {TAKEN})
 
 
-def test_seats_are_oversold(api):
+def test_seats_can_be_oversold(api):
     """Concurrent attendees all get a seat, even more of them than seats."""
     pair = api.event_type(seats={"seatsPerTimeSlot": 2, "showAttendeeInfo": True, "showAvailabilityCount": True})
     api.book(at(10), pair)
@@ -144,7 +144,7 @@ def test_seats_are_oversold(api):
     assert api.try_book(at(10), pair, attendee=ada(email="late@x.test")).error == full
 
 
-def test_a_round_robin_gives_all_who_meet_the_same_host(api):
+def test_concurrent_round_robin_requests_choose_one_host(api):
     """Concurrent round-robin requests choose the same host, so all but one fail."""
     robin = api.team_event_type("roundRobin", ANA, BO)
     guests = [wish(at(15), robin, attendee=ada(email=f"v{number}@x.test")) for number in range(3)]

@@ -34,7 +34,7 @@ def test_window_is_fixed_from_the_first_hit():
     assert hit(throttler, 0.0, limit) + hit(throttler, 9.0, limit) + hit(throttler, 10.0, limit) == [200] * 3
 
 
-def test_hammering_through_a_block_starts_another():
+def test_requests_during_a_block_may_start_another():
     """Rejected requests count for the window that begins during the block, so the next request is rejected too."""
     throttler, limit = RateLimiter(), Limit("default", 3, window=4, block=4)
     answers = [hit(throttler, index * 0.4, limit)[0] for index in range(20)]
@@ -42,7 +42,7 @@ def test_hammering_through_a_block_starts_another():
     assert set(answers[3:]) == {429}
 
 
-def test_waiting_as_told_gives_a_fresh_window():
+def test_waiting_for_the_reset_gives_a_new_window():
     """A client that waits for Reset gets a new window."""
     throttler, limit = RateLimiter(), Limit("default", 3, window=4, block=4)
     hit(throttler, 0.0, limit, times=4)
@@ -75,7 +75,7 @@ def test_reset_is_in_whole_seconds_rounded_up():
     assert resets == [60, 60, 1, 1]
 
 
-def test_callers_are_apart():
+def test_callers_have_separate_limits():
     """Callers have separate limits, and old counters are dropped."""
     throttler, limit = RateLimiter(), Limit("default", 1, window=1, block=1)
     for number in range(12_000):
@@ -86,7 +86,7 @@ def test_callers_are_apart():
     assert rate_limit_error(throttler.hit("you", [limit], 0.0)) is None
 
 
-def test_429_over_the_wire():
+def test_the_response_of_a_429():
     """The last allowed response has Remaining 0; the error has text details and no Retry-After."""
     with Sandbox(rate_limit=2) as sandbox:
         first, last, refused = (send_request(sandbox, "GET", "/v2/me") for _ in range(3))
@@ -99,14 +99,14 @@ def test_429_over_the_wire():
     assert "Retry-After" not in refused.headers
 
 
-def test_throttled_before_authenticated():
+def test_requests_are_counted_before_authentication():
     """Anonymous callers are counted by IP address, and get 429 rather than 401 above the limit."""
     with Sandbox(rate_limit=2) as sandbox:
         assert [send_request(sandbox, "GET", "/v2/me", key=None).status for _ in range(3)] == [401, 401, 429]
         assert send_request(sandbox, "GET", "/v2/me").rate_limit["Remaining-Default"] == 1
 
 
-def test_what_is_not_counted():
+def test_requests_that_are_not_counted():
     """Unknown routes, unknown keys, OPTIONS and invalid JSON do not count."""
     with Sandbox(rate_limit=2) as sandbox:
         assert send_request(sandbox, "GET", "/v2/nope").rate_limit == {}
@@ -160,7 +160,7 @@ def test_endpoint_limit_replaces_the_default(credentials):
 
 
 @pytest.mark.parametrize("name", ["ratelimit_low_429", "ratelimit_two_limits_429", "ratelimit_two_limits_ok"])
-def test_as_recorded(shared, name):
+def test_headers_are_the_recorded_ones(shared, name):
     """Remaining and Reset equal the recorded ones for the recorded limits."""
     response = json.loads((shared / "reference/real" / f"{name}.json").read_text())["response"]
     recorded = {key: value for key, value in response["headers"].items() if key.startswith("X-RateLimit")}

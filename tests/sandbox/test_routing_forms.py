@@ -29,7 +29,7 @@ def intro(api: ApiClient) -> int:
 
 
 @pytest.mark.parametrize(("path", "name"), [(ORG, "org_routing_forms_list"), (TEAM, "org_team_routing_forms_list")])
-def test_forms_have_the_fields_of_real_ones(api, shared, path, name):
+def test_forms_have_the_recorded_fields(api, shared, path, name):
     """Forms, their fields and their routes have the recorded keys."""
     [ours], theirs = api.get(path).data, recorded_body(shared, f"organisations/{name}")["data"][0]
     assert ours.keys() == theirs.keys()
@@ -40,7 +40,7 @@ def test_forms_have_the_fields_of_real_ones(api, shared, path, name):
         assert mine["queryValue"].keys() == real["queryValue"].keys()
 
 
-def test_responses_have_the_fields_of_real_ones(api, shared):
+def test_responses_have_the_recorded_fields(api, shared):
     """Responses that lead to slots or a message, and stored responses, have the recorded keys."""
     intro(api)
     response = api.post(f"{TEAM}/{FORM}/responses{DAY}", {"topic": "sales"}).data
@@ -65,13 +65,13 @@ def test_responses_have_the_fields_of_real_ones(api, shared):
         ),
     ],
 )
-def test_bad_queries_are_refused_as_really(api, shared, request_of, name):
+def test_invalid_queries_get_the_recorded_errors(api, shared, request_of, name):
     """The validation error equals the recorded one."""
     real = recorded_body(shared, f"organisations/{name}")["error"]["details"]
     assert api(*request_of).body["error"]["details"] == real
 
 
-def test_refusals(api):
+def test_invalid_requests(api):
     """A missing answer, another team's form and an unknown response have the recorded errors."""
     assert api.post(f"{TEAM}/{FORM}/responses{DAY}", {}).error == (400, "Missing required fields Topic")
     assert api.get(f"{TEAM}/nope/responses").error == (
@@ -84,7 +84,7 @@ def test_refusals(api):
     assert api.get(f"{ORG}/nope/responses").error == (404, "Routing form not found.")
 
 
-def test_a_text_is_kept_as_its_letters(api):
+def test_a_text_is_stored_as_its_letters(api):
     """An update with a text instead of an object stores its letters by index, as on the real server."""
     api.post(f"{TEAM}/{FORM}/responses{DAY}", {"topic": "x"})
     changed = api.patch(f"{TEAM}/{FORM}/responses/1", {"response": "x"})
@@ -112,7 +112,7 @@ def test_responses_are_filtered_and_sorted(api):
     assert api.get(f"{path}?take=0").status == 400
 
 
-def test_forms_of_ones_own_making(api):
+def test_forms_that_tests_add(api):
     """The first matching route wins; all operators work; a route can name an event type by id."""
     event_type_id, store = intro(api), api.sandbox.store
     to_event = route_to("a", "eventTypeRedirectUrl", "ignored", size="small")
@@ -132,7 +132,7 @@ def test_forms_of_ones_own_making(api):
     assert api.post(path, {"size": "tiny"}).status == 404
 
 
-def test_answers_go_along_to_another_site(api):
+def test_answers_are_appended_to_an_external_url(api):
     """The answers, the form and the action are appended to an external URL."""
     about = {"name": "Own", "team_id": 3, "user_id": 1, "fields": [field("topic", "Topic")]}
     away = route_to("a", "externalRedirectUrl", "https://else.test/go")
@@ -143,7 +143,7 @@ def test_answers_go_along_to_another_site(api):
     }
 
 
-def test_webhooks_hear_of_responses(api):
+def test_webhooks_receive_responses(api):
     """FORM_SUBMITTED contains the answers in its payload and at the root of the body."""
     webhook = {"subscriberUrl": "https://hooks.test/", "triggers": ["FORM_SUBMITTED"], "active": True}
     api.post("/v2/organizations/1/webhooks", webhook)
@@ -190,7 +190,7 @@ def test_a_form_that_led_to_no_booking(api, attendee, count):
     assert [sent.json["payload"]["responseId"] for sent in api.sandbox.deliveries] == [1] * count
 
 
-def test_calculating_works_for_anybody(api, shared):
+def test_calculating_slots_needs_no_credentials(api, shared):
     """Slots are calculated without credentials, with the recorded keys, and nothing is stored."""
     intro(api)
     response = api.as_user(None).post(f"/v2/routing-forms/{FORM}/calculate-slots{DAY}", {"topic": "sales"})

@@ -42,7 +42,7 @@ def path(schedule: Any) -> str:
     return f"{SCHEDULES}/{schedule['id']}"
 
 
-def test_a_schedule_comes_back_as_the_real_server_sends_it(api: ApiClient, shared: Path) -> None:
+def test_a_schedule_has_the_recorded_fields(api: ApiClient, shared: Path) -> None:
     """The response equals the recorded one for the same body."""
     real = recorded_body(shared, "schedules_create")["data"]
     answer = made(api, name=real["name"], availability=[WEEKEND], overrides=[NEW_YEAR])
@@ -52,14 +52,14 @@ def test_a_schedule_comes_back_as_the_real_server_sends_it(api: ApiClient, share
     assert answer in api.get(SCHEDULES).data
 
 
-def test_hours_are_the_working_week_only_when_left_out(api: ApiClient) -> None:
+def test_the_default_availability(api: ApiClient) -> None:
     """Without availability it is Monday to Friday, 9 to 5; an empty list stays empty; rows without days are dropped."""
     assert made(api)["availability"] == [{"days": WEEK, "startTime": "09:00", "endTime": "17:00"}]
     assert made(api, availability=[])["availability"] == []
     assert made(api, availability=[WEEKEND | {"days": []}, WEEKEND])["availability"] == [WEEKEND]
 
 
-def test_rows_are_kept_as_sent(api: ApiClient) -> None:
+def test_rows_are_stored_as_sent(api: ApiClient) -> None:
     """Reversed and overlapping rows and any case of the zone are accepted; a datetime is cut to its date."""
     rows = [WEEKEND, WEEKEND | {"startTime": "23:00", "endTime": "01:00"}]
     answer = made(
@@ -102,18 +102,18 @@ def test_missing_fields_are_the_recorded_400(api: ApiClient, shared: Path) -> No
         ),
     ],
 )
-def test_bad_rows_are_refused(api: ApiClient, more: Any, name: str, text: str) -> None:
+def test_invalid_rows(api: ApiClient, more: Any, name: str, text: str) -> None:
     """Each error is reported at its place."""
     assert list(api.post(SCHEDULES, body(**more)).constraints[name].values()) == [text]
 
 
-def test_bad_days_are_the_recorded_400(api: ApiClient, shared: Path) -> None:
+def test_invalid_days_get_the_recorded_error(api: ApiClient, shared: Path) -> None:
     """The validation error for an invalid row equals the recorded one."""
     answer = api.patch(path(made(api)), {"availability": [{"days": ["Funday"], "startTime": "9", "endTime": "10"}]})
     assert answer.body["error"] == recorded_body(shared, "organisations/org_user_schedules_update_400")["error"]
 
 
-def test_patch_replaces_what_is_sent_and_nothing_else(api: ApiClient, shared: Path) -> None:
+def test_an_update_replaces_only_the_given_fields(api: ApiClient, shared: Path) -> None:
     """An update replaces whole lists; an empty body changes nothing; null for the name is a 500."""
     schedule = made(api, availability=[WEEKEND], overrides=[NEW_YEAR])
     changed = api.patch(path(schedule), {"name": "Evenings 2", "overrides": []}).data
@@ -124,7 +124,7 @@ def test_patch_replaces_what_is_sent_and_nothing_else(api: ApiClient, shared: Pa
     assert api.patch(path(schedule), {"availability": []}).data["availability"] == []
 
 
-def test_the_default_moves_and_can_be_lost(api: ApiClient) -> None:
+def test_the_default_schedule(api: ApiClient) -> None:
     """`isDefault: true` moves the default, `false` does nothing, and deleting the default leaves none."""
     first, second = api.get(f"{SCHEDULES}/default").data, made(api, isDefault=True)
     assert api.get(f"{SCHEDULES}/default").data == second
@@ -148,7 +148,7 @@ def test_a_host_without_schedule_offers_the_working_week(api: ApiClient) -> None
     assert days == {"2030-03-08": [{"start": f"2030-03-08T{hour}:00:00.000Z"} for hour in ("09", "13")]}
 
 
-def test_foreign_and_unknown_schedules_are_refused(api: ApiClient) -> None:
+def test_foreign_and_unknown_schedules(api: ApiClient) -> None:
     """Unknown ids are a 404 (400 on DELETE), foreign ones a 403, ids that are no numbers a 500."""
     schedule, bo = made(api), api.as_user("bo")
     foreign = (403, f"User with ID=2 does not own schedule with ID={schedule['id']}")
@@ -163,7 +163,7 @@ def test_foreign_and_unknown_schedules_are_refused(api: ApiClient) -> None:
         assert api(method, f"{SCHEDULES}/abc", {}).error == (500, "There was an error, please try again later.")
 
 
-def test_only_two_versions_are_answered(api: ApiClient) -> None:
+def test_versions_of_schedules(api: ApiClient) -> None:
     """Schedules exist in 2024-06-11 and 2024-06-14 only."""
     assert ApiClient(api.sandbox, "2024-06-14").get(SCHEDULES).status == 200
     for version in ("2024-08-13", "2024-09-04"):

@@ -19,7 +19,7 @@ def rows(count, **options):
     return list(Sandbox(bookings=count, now=NOW, **options).store.bookings.values())
 
 
-def test_small_world():
+def test_the_initial_data():
     """The sample data has three people, an organization with two teams, a platform client and a calendar."""
     store = Sandbox(now=NOW).store
     assert {store.users[user_id]["username"] for user_id in store.api_keys.values()} == {"ana", "bo", "cy"}
@@ -33,7 +33,7 @@ def test_small_world():
     assert not store.bookings
 
 
-def test_ids_go_on_behind_the_world():
+def test_new_ids_follow_those_of_the_initial_data():
     """New ids follow those of the sample data."""
     store = Sandbox(bookings=10, now=NOW).store
     assert store.next_id("user") == max(store.users) + 1
@@ -42,7 +42,7 @@ def test_ids_go_on_behind_the_world():
     assert store.next_id("team") == max(store.teams) + 1
 
 
-def test_same_seed_same_world():
+def test_the_same_seed_gives_the_same_data():
     """Equal seeds create equal data, other seeds other data."""
     first, again, other = (rows(50, seed=seed) for seed in (7, 7, 8))
     assert [(booking.uid, booking.start, booking.status) for booking in first] == [
@@ -63,7 +63,7 @@ def test_no_ties(count):
     assert all(len(booking.uid) == 22 for booking in bookings)
 
 
-def test_spread():
+def test_times_of_the_sample_bookings():
     """Bookings start within a year of now, were created in the past, and include every status, series and seats."""
     bookings = rows(2000)
     assert all(abs(booking.start - NOW) <= timedelta(days=366) for booking in bookings)

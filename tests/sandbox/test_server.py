@@ -187,7 +187,7 @@ def test_other_bodies_count_as_empty(sandbox):
 # --- headers
 
 
-def test_headers_of_every_answer(sandbox):
+def test_headers_of_every_response(sandbox):
     """Every response has the recorded headers and a new request id."""
     first = send_request(sandbox, "GET", "/v2/me", headers={"X-Request-Id": "mine"})
     second = send_request(sandbox, "GET", "/v2/me")
@@ -219,7 +219,7 @@ def test_etag_as_recorded(shared, name):
 # --- what handlers return
 
 
-def test_shapes_of_answers(sandbox):
+def test_shapes_of_responses(sandbox):
     """Values get an envelope, pages also a pagination object; raw responses are sent unchanged."""
     answer = serve(
         sandbox,
@@ -334,7 +334,7 @@ def test_reset(sandbox):
     assert send_request(sandbox, "GET", "/v2/me").data["name"] == "Ana Sandbox"
 
 
-def test_several_at_once():
+def test_concurrent_requests():
     """Sandboxes do not share state."""
     with Sandbox() as first, Sandbox() as two:
         send_request(first, "PATCH", "/v2/me", {"name": "Ann"})
@@ -356,7 +356,7 @@ def test_stop_leaves_nothing():
         _ = sandbox.url
 
 
-def test_stop_does_not_wait_for_slow_answers(sandbox):
+def test_stop_does_not_wait_for_slow_responses(sandbox):
     """`stop()` closes idle connections and those with a pending request."""
     sandbox.faults.add("GET", "/v2/me", slow=60)
     port = int(sandbox.url.split(":")[2].split("/")[0])
@@ -415,7 +415,7 @@ def test_clock():
         assert sandbox.clock.now() >= datetime(2030, 3, 6, 12, 1, tzinfo=UTC)
 
 
-def test_a_connection_of_the_last_moment_is_closed(monkeypatch):
+def test_a_connection_that_is_being_accepted_is_closed(monkeypatch):
     """A client that connects while the sandbox stops leaves no open socket in this process."""
     left: list[str] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda what: left.append(str(what.exc_value)))

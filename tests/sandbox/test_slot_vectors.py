@@ -289,7 +289,7 @@ def short(text: str) -> str:
 # --- the tests
 
 
-def test_the_arithmetic_gives_the_lists_of_the_real_server(vectors: list[Vector]) -> None:
+def test_the_computation_returns_the_recorded_slots(vectors: list[Vector]) -> None:
     """The slot computation returns the recorded slots for every recorded query."""
     for vector in vectors:
         for ask in vector.ask:
@@ -298,7 +298,7 @@ def test_the_arithmetic_gives_the_lists_of_the_real_server(vectors: list[Vector]
             assert list(days) == sorted(days), vector.name
 
 
-def test_the_api_gives_the_lists_of_the_real_server(vectors: list[Vector]) -> None:
+def test_the_api_returns_the_recorded_slots(vectors: list[Vector]) -> None:
     """The API returns the recorded slots for every recorded query."""
     for vector in vectors:
         for days, ask in zip(play_http(vector), vector.ask, strict=True):

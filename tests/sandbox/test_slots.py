@@ -74,7 +74,7 @@ def test_an_interval_longer_than_the_event_is_kept_over_a_short_gap() -> None:
     assert on_wednesday(EventSettings(15, interval=45), busy) == "09:00 09:45 10:30 11:15"
 
 
-def test_the_raster_restarts_after_a_gap() -> None:
+def test_the_slot_grid_restarts_after_a_gap() -> None:
     """After a busy time the slot grid restarts at the rounded end."""
     busy = host("09:00-12:00", bookings=[held("2030-03-06T10:00", 20)])
     assert on_wednesday(EventSettings(45), busy) == "09:00 10:30 11:15"
@@ -86,7 +86,7 @@ def test_a_reservation_hides_slots_without_moving_the_others() -> None:
     assert on_wednesday(EventSettings(45), host("09:00-12:00"), reserved=reserved) == "09:45 10:30 11:15"
 
 
-def test_seats_keep_a_slot_in_spite_of_a_reservation() -> None:
+def test_a_start_with_taken_seats_is_not_hidden() -> None:
     """A start with taken seats stays, even if another event type has a reservation then."""
     reserved = Reserved([(at("2030-03-06T09:00"), at("2030-03-06T11:00"))], frozenset({at("2030-03-06T10:00")}))
     assert on_wednesday(EventSettings(60), host("09:00-12:00"), reserved=reserved) == "10:00 11:00"
@@ -98,19 +98,19 @@ def test_buffers_of_both_event_types_add_up() -> None:
     assert on_wednesday(EventSettings(15, before=10, after=15), busy).split()[3:5] == ["09:45", "11:15"]
 
 
-def test_an_open_seat_blocks_only_its_surroundings() -> None:
+def test_an_open_seat_blocks_only_its_buffers() -> None:
     """A seated booking's own time stays available; its buffers block."""
     busy = host("09:00-12:00", bookings=[held("2030-03-06T10:00", 30, open_seat=True)])
     assert on_wednesday(EventSettings(30, before=30), busy) == "09:00 09:30 10:00 11:00 11:30"
 
 
-def test_calendar_entries_are_widened_by_the_queried_buffers_only() -> None:
+def test_buffers_of_calendar_entries() -> None:
     """A calendar entry 10:00-10:30 with buffers 30 before and 15 after blocks 09:45 to 11:00."""
     busy = host("09:00-12:00", calendar=[(at("2030-03-06T10:00"), at("2030-03-06T10:30"))])
     assert on_wednesday(EventSettings(30, before=30, after=15), busy) == "09:00 11:00 11:30"
 
 
-def test_a_booking_outside_the_span_does_not_reach_in() -> None:
+def test_a_booking_outside_the_range_does_not_block() -> None:
     """Bookings outside the range do not block, even if their buffers reach into it."""
     busy = host("09:00-12:00", bookings=[held("2030-03-06T09:00", 30, after=60)])
     assert times(available_slots(asked("2030-03-06T09:31", "2030-03-06T11:00"), EventSettings(30), [busy])) == {
@@ -118,20 +118,20 @@ def test_a_booking_outside_the_span_does_not_reach_in() -> None:
     }
 
 
-def test_the_moved_booking_is_free() -> None:
+def test_the_rescheduled_booking_does_not_block() -> None:
     """Neither the rescheduled booking nor its copy in a calendar blocks."""
     entry = (at("2030-03-06T10:00"), at("2030-03-06T11:00"))
     moving = host("09:00-12:00", bookings=[held("2030-03-06T10:00", 60, moving=True)], calendar=[entry])
     assert on_wednesday(EventSettings(60), moving) == "09:00 10:00 11:00"
 
 
-def test_rows_that_touch_are_one_range_when_they_come_in_order() -> None:
+def test_rows_that_touch() -> None:
     """Rows that touch make one range if they are in order; in reverse order they stay separate."""
     assert on_wednesday(EventSettings(60), host("09:00-10:30", "10:30-12:00")) == "09:00 10:00 11:00"
     assert on_wednesday(EventSettings(60), host("10:30-12:00", "09:00-10:30")) == "09:00 11:00"
 
 
-def test_a_meeting_may_pass_midnight() -> None:
+def test_a_meeting_over_midnight() -> None:
     """23:59 means midnight, and the next day's 00:00 continues from there."""
     query = asked("2030-03-06T22:00", "2030-03-07T02:00")
     nights = host("00:00-23:59")
@@ -141,7 +141,7 @@ def test_a_meeting_may_pass_midnight() -> None:
     }
 
 
-def test_an_override_replaces_the_day_and_may_take_it_away() -> None:
+def test_an_override_replaces_the_hours_of_its_date() -> None:
     """The overrides of a date replace its hours; 00:00-00:00 is a day off."""
     dates = ("2030-03-06 10:00-11:00", "2030-03-06 14:00-15:00", "2030-03-07 00:00-00:00")
     days = available_slots(asked("2030-03-05", "2030-03-08"), EventSettings(60), [host("09:00-10:00", overrides=dates)])
@@ -155,7 +155,7 @@ def test_an_override_is_not_cut_to_the_query() -> None:
     assert list(available_slots(asked(WEDNESDAY, zone=zone("UTC")), EventSettings(60), [away])) == [WEDNESDAY]
 
 
-def test_hours_on_the_day_of_a_clock_change_err_as_the_server_does() -> None:
+def test_hours_on_the_day_of_a_clock_change() -> None:
     """On the day of a clock change the hours have the server's errors: 00:00 begins at 23:00, 14:00 is read as 2:00."""
     whole = asked("2030-03-10T04:00", "2030-03-11T03:00")
     night = available_slots(whole, EventSettings(60), [host("00:00-05:00", zone="America/New_York")])
@@ -198,7 +198,7 @@ def test_a_rolling_window_counts_days_with_slots() -> None:
     assert list(available_slots(asked("2026-11-22", "2026-12-01"), event, [off])) == ["2026-11-22", "2026-11-24"]
 
 
-def test_a_window_of_business_days_steps_over_the_weekend() -> None:
+def test_a_window_of_business_days() -> None:
     """A window of one business day from Friday ends on Monday; the weekend is available."""
     event = EventSettings(60, window=BookingWindow(1, business=True))
     days = available_slots(asked("2026-11-27", "2026-12-05", now="2026-11-27T08:00"), event, [host("09:00-10:00")])
@@ -216,7 +216,7 @@ def test_a_month_before_the_31st_is_the_last_of_the_month() -> None:
     assert to_datetime(month_before(at("2030-03-31T10:00"))) == datetime(2030, 2, 28, 10, tzinfo=UTC)
 
 
-def test_collective_hosts_must_all_be_free_and_round_robin_any() -> None:
+def test_hours_of_several_hosts() -> None:
     """Collective hosts share the intersection of their hours, round-robin hosts the union."""
     both = [host("09:00-11:00"), host("10:00-12:00")]
     assert on_wednesday(EventSettings(60, scheduling="collective"), *both) == "10:00"
@@ -231,7 +231,7 @@ def test_ranges_subtract_and_intersect() -> None:
     assert intersect([[Range(0, 5), Range(7, 9)], [Range(4, 8)]]) == [Range(4, 5), Range(7, 8)]
 
 
-def test_a_time_off_the_raster_can_be_free() -> None:
+def test_a_time_off_the_slot_grid_can_be_free() -> None:
     """A time off the slot grid is free if it is inside the hours."""
     day = host("09:00-12:00")
     assert is_free(asked("2030-03-06T10:07", "2030-03-06T10:37"), EventSettings(30), day)
@@ -325,7 +325,7 @@ def test_teams_of_an_organization_are_found_within_it(api: ApiClient) -> None:
     assert starts(api, **named)
 
 
-def test_slots_are_written_in_the_zone_that_is_asked_for(api: ApiClient) -> None:
+def test_slots_are_returned_in_the_requested_time_zone(api: ApiClient) -> None:
     """`timeZone` sets dates and offsets, and `format=range` adds ends; UTC keeps its Z."""
     event_type_id = event_type(api)
     tokyo = slots(api, eventTypeId=event_type_id, timeZone="asia/tokyo", format="RANGE").data
@@ -361,12 +361,12 @@ def test_slots_are_written_in_the_zone_that_is_asked_for(api: ApiClient) -> None
         ),
     ],
 )
-def test_bad_slot_queries_are_refused_in_a_sentence(api: ApiClient, query: Any, status: int, message: str) -> None:
+def test_invalid_queries_get_a_sentence(api: ApiClient, query: Any, status: int, message: str) -> None:
     """Unknown fields, fields of another form and invalid values are rejected with a sentence."""
     assert slots(api, **query).error == (status, message)
 
 
-def test_missing_dates_are_refused_as_by_the_real_server(api: ApiClient, shared: Any) -> None:
+def test_missing_dates_get_the_recorded_error(api: ApiClient, shared: Any) -> None:
     """Missing dates get the recorded error; other versions are a 404."""
     answer = api.get("/v2/slots?eventTypeId=3")
     real = recorded_body(shared, "slots_no_dates_400")
@@ -374,7 +374,7 @@ def test_missing_dates_are_refused_as_by_the_real_server(api: ApiClient, shared:
     assert ApiClient(api.sandbox, "2024-08-13").get("/v2/slots?eventTypeId=3").status == 404
 
 
-def test_the_end_of_a_query_reaches_to_the_end_of_its_day(api: ApiClient) -> None:
+def test_the_end_of_a_query_includes_its_day(api: ApiClient) -> None:
     """A date or midnight as the end means the end of that day; other times stay."""
     event_type_id = event_type(api)
     assert len(starts(api, eventTypeId=event_type_id, end="2030-03-06T00:00:00Z")) == 8
@@ -390,7 +390,7 @@ def test_legacy_formats_accept_the_older_names() -> None:
         assert list(answer.data) == [WEDNESDAY]
 
 
-def test_only_live_bookings_of_the_host_take_slots(api: ApiClient) -> None:
+def test_bookings_that_block(api: ApiClient) -> None:
     """Accepted bookings that the host owns, co-hosts or attends block; cancelled and pending ones do not."""
     event_type_id, other = event_type(api), event_type(api, slug="other")
     book(api, other, "2030-03-06T14:00")
@@ -403,7 +403,7 @@ def test_only_live_bookings_of_the_host_take_slots(api: ApiClient) -> None:
     assert free == ["15", "16", "19", "20", "21"]
 
 
-def test_a_pending_booking_blocks_its_own_event_type_if_the_policy_says_so(api: ApiClient) -> None:
+def test_pending_bookings_that_block(api: ApiClient) -> None:
     """The policy of the queried event type decides, for its own pending bookings only."""
     blocking = event_type(api, confirmationPolicy={"type": "always", "blockUnconfirmedBookingsInBooker": True})
     other = event_type(api, slug="other")
@@ -412,7 +412,7 @@ def test_a_pending_booking_blocks_its_own_event_type_if_the_policy_says_so(api: 
     assert "2030-03-06T14:00:00.000Z" in starts(api, eventTypeId=other)
 
 
-def test_round_robin_hosts_can_be_narrowed(api: ApiClient) -> None:
+def test_round_robin_hosts_can_be_restricted(api: ApiClient) -> None:
     """`rrHostSubsetIds` restricts the hosts of a round robin."""
     event_type_id = event_type(api)
     assert slots(api, eventTypeId=event_type_id, rrHostSubsetIds="1,3").data == {}
@@ -447,7 +447,7 @@ def refusal_of(api: ApiClient, event_type_id: int, start: str, **more: Any) -> t
     return None
 
 
-def test_a_booking_is_refused_for_the_first_thing_that_is_wrong(api: ApiClient) -> None:
+def test_the_order_of_the_checks_of_a_booking(api: ApiClient) -> None:
     """The checks run in order: past, notice and window, limits, availability; the slot grid is not checked."""
     window = {"type": "calendarDays", "value": 3000}
     event_type_id = event_type(api, minimumBookingNotice=60, bookingWindow=window, bookingLimitsCount={"day": 1})
@@ -464,7 +464,7 @@ def test_a_booking_is_refused_for_the_first_thing_that_is_wrong(api: ApiClient) 
     assert refusal_of(api, event_type_id, "2030-03-06T15:30", ignore_uid=booking.uid) is None
 
 
-def test_duration_limits_refuse_what_would_exceed_them(api: ApiClient) -> None:
+def test_a_booking_above_the_limit_of_minutes(api: ApiClient) -> None:
     """60 of 90 minutes are used, so another hour is a 401."""
     event_type_id = event_type(api, bookingLimitsDuration={"day": 90})
     book(api, event_type_id, "2030-03-06T15:00")
@@ -472,7 +472,7 @@ def test_duration_limits_refuse_what_would_exceed_them(api: ApiClient) -> None:
     assert refusal_of(api, event_type_id, "2030-03-07T18:00") is None
 
 
-def test_buffers_of_neighbours_refuse_a_booking(api: ApiClient) -> None:
+def test_buffers_of_neighboring_bookings_block(api: ApiClient) -> None:
     """A booking that ends before the new one still blocks by its buffer."""
     buffered = event_type(api, afterEventBuffer=30)
     other = event_type(api, slug="other")
@@ -488,7 +488,7 @@ def reserve(api: ApiClient, event_type_id: int, start: str = "2030-03-06T15:00:0
     return api.post("/v2/slots/reservations", {"eventTypeId": event_type_id, "slotStart": start, **more})
 
 
-def test_a_reservation_has_the_real_shape(api: ApiClient, shared: Any) -> None:
+def test_a_reservation_has_the_recorded_fields(api: ApiClient, shared: Any) -> None:
     """A reservation has the recorded keys; reading it omits the duration."""
     event_type_id = event_type(api, lengthInMinutesOptions=[30, 60])
     answer = reserve(api, event_type_id, slotDuration=30, reservationDuration=7).data
@@ -499,7 +499,7 @@ def test_a_reservation_has_the_real_shape(api: ApiClient, shared: Any) -> None:
     assert set(read) == set(recorded_body(shared, "slots_reservation_get")["data"])
 
 
-def test_a_reservation_hides_its_time_until_it_runs_out_or_goes(api: ApiClient) -> None:
+def test_a_reservation_hides_its_time_until_it_ends(api: ApiClient) -> None:
     """A reservation hides the time on all event types of the host until it expires or is deleted."""
     event_type_id, other = event_type(api), event_type(api, slug="other", lengthInMinutes=30)
     uid = reserve(api.as_user(None), event_type_id).data["reservationUid"]
@@ -515,7 +515,7 @@ def test_a_reservation_hides_its_time_until_it_runs_out_or_goes(api: ApiClient) 
     assert hidden in starts(api, eventTypeId=other)
 
 
-def test_reservations_are_refused_for_the_right_reasons(api: ApiClient) -> None:
+def test_reservations_that_fail(api: ApiClient) -> None:
     """Messages and order of the errors are those of the real server."""
     event_type_id, lengths = event_type(api), event_type(api, slug="lengths", lengthInMinutesOptions=[30, 60])
     anonymous, stranger = api.as_user(None), ApiClient(api.sandbox, api.version, "cal_sandbox_stranger")
@@ -534,7 +534,7 @@ def test_reservations_are_refused_for_the_right_reasons(api: ApiClient) -> None:
     assert api.post("/v2/slots/reservations", {}).constraints.keys() == {"eventTypeId", "slotStart"}
 
 
-def test_a_reservation_can_be_moved_by_anybody_but_not_onto_itself(api: ApiClient) -> None:
+def test_anybody_can_move_a_reservation(api: ApiClient) -> None:
     """An update extends the reservation; overlap with its own old time is rejected, an unknown uid is 404."""
     event_type_id = event_type(api)
     path = f"/v2/slots/reservations/{reserve(api, event_type_id).data['reservationUid']}"

@@ -30,7 +30,7 @@ def team_body(kind: str = "roundRobin", **more: Any) -> dict[str, Any]:
     return body(schedulingType=kind, **{"hosts": [{"userId": BO}, {"userId": CY, "priority": "high"}], **more})
 
 
-def test_mails_that_are_left_out(api):
+def test_email_settings(api):
     """One email setting adds the other, and both appear in the metadata too."""
     record = api.post(SALES, team_body(emailSettings={"disableEmailsToAttendees": True})).data
     assert record["emailSettings"] == {"disableEmailsToAttendees": True, "disableEmailsToHosts": False}
@@ -38,7 +38,7 @@ def test_mails_that_are_left_out(api):
 
 
 @pytest.mark.parametrize("path", [SALES, "/v2/teams/2/event-types"])
-def test_team_event_types_have_the_fields_of_real_ones(api, shared, path):
+def test_team_event_types_have_the_recorded_fields(api, shared, path):
     """Both endpoints return the fields of the real server, plus the newer settings."""
     real = recorded_body(shared, "organisations/teams_eventtypes_create")["data"]
     ours = api.post(path, team_body()).data
@@ -49,7 +49,7 @@ def test_team_event_types_have_the_fields_of_real_ones(api, shared, path):
     assert ours["team"] == {"id": 2}
 
 
-def test_lists_of_team_event_types_name_the_team_to_anybody(api, shared):
+def test_the_public_list_of_team_event_types(api, shared):
     """The public list contains the team, and can be filtered by slug."""
     api.post(SALES, team_body())
     real = recorded_body(shared, "organisations/org_team_eventtypes_list")["data"][0]
@@ -59,13 +59,13 @@ def test_lists_of_team_event_types_name_the_team_to_anybody(api, shared):
     assert api.as_user(None).get(f"{SALES}?eventSlug=none").data == []
 
 
-def test_collective_hosts_have_no_turns(api):
+def test_only_round_robin_hosts_have_a_priority(api):
     """`priority` and `mandatory` appear only for a round robin."""
     hosts = api.post(SALES, team_body("collective")).data["hosts"]
     assert [host.keys() & {"mandatory", "priority"} for host in hosts] == [set(), set()]
 
 
-def test_the_databases_names_of_scheduling_types_pass_too(api):
+def test_scheduling_types_as_the_database_names_them(api):
     """The database's name COLLECTIVE is accepted and returned as collective."""
     assert api.post(SALES, team_body("COLLECTIVE")).data["schedulingType"] == "collective"
     assert (
@@ -73,7 +73,7 @@ def test_the_databases_names_of_scheduling_types_pass_too(api):
     )
 
 
-def test_a_managed_event_type_is_a_parent_and_a_child_for_each_host(api):
+def test_a_managed_event_type_has_a_child_per_host(api):
     """Create and update return a list, parent first; children follow the hosts, and their owners can read them."""
     parent, bo, cy = api.post(SALES, team_body("managed")).data
     assert (parent["ownerId"], parent["teamId"], parent["schedulingType"]) == (None, 2, "managed")
@@ -89,7 +89,7 @@ def test_a_managed_event_type_is_a_parent_and_a_child_for_each_host(api):
     assert api.get(f"{SALES}/{parent['id']}").data["id"] == parent["id"]
 
 
-def test_a_child_looks_like_a_real_one(api, shared):
+def test_a_managed_child_has_the_recorded_fields(api, shared):
     """A managed child has the recorded keys."""
     child = api.post(SALES, team_body("managed")).data[1]
     real = recorded_body(shared, "organisations/eventtypes_get_managed_child_as_host")["data"]
@@ -98,7 +98,7 @@ def test_a_child_looks_like_a_real_one(api, shared):
     assert ours["metadata"] == real["metadata"]
 
 
-def test_everybody_is_assigned_now_and_later(api):
+def test_assigning_all_members(api):
     """All members are hosts at once, and a new one becomes a host when they join."""
     path = "/v2/teams/3/event-types"
     event_type = api.post(path, body(schedulingType="collective", assignAllTeamMembers=True)).data
@@ -107,7 +107,7 @@ def test_everybody_is_assigned_now_and_later(api):
     assert [host["userId"] for host in api.get(f"{path}/{event_type['id']}").data["hosts"]] == [ANA, BO, CY]
 
 
-def test_a_pending_member_stops_the_assignment_but_not_the_event_type(api):
+def test_a_pending_member_fails_the_request_but_the_event_type_stays(api):
     """A pending member causes an error, but the event type is created, as on the real server."""
     for membership in api.sandbox.store.memberships.values():
         membership["accepted"] = (membership["team_id"], membership["user_id"]) != (2, CY)
@@ -117,7 +117,7 @@ def test_a_pending_member_stops_the_assignment_but_not_the_event_type(api):
     assert (left["slug"], left["hosts"]) == ("intro", [])
 
 
-def test_refusals_of_team_event_types(api):
+def test_invalid_requests_for_team_event_types(api):
     """Used slugs, foreign hosts, unknown ids and low roles have their own messages."""
     event_type = api.post(SALES, team_body()).data
     assert api.post(SALES, team_body()).error == (400, "Team event type with this slug already exists")
@@ -130,21 +130,21 @@ def test_refusals_of_team_event_types(api):
     assert api.get("/v2/organizations/1/teams/99/event-types").error == (404, "IsTeamInOrg - Team (99) not found.")
 
 
-def test_changing_the_scheduling_type_without_hosts_leaves_none(api):
+def test_changing_the_scheduling_type_without_hosts(api):
     """A change of the scheduling type without hosts removes all hosts."""
     event_type = api.post(SALES, team_body()).data
     changed = api.patch(f"{SALES}/{event_type['id']}", {"schedulingType": "collective"}).data
     assert (changed["schedulingType"], changed["hosts"]) == ("collective", [])
 
 
-def test_deleting_a_team_event_type_answers_its_name_and_takes_the_children(api):
+def test_deleting_a_team_event_type(api):
     """A delete returns id and title, and deletes managed children."""
     parent, child, _ = api.post(SALES, team_body("managed")).data
     assert api.delete(f"{SALES}/{parent['id']}").data == {"id": parent["id"], "title": "Intro"}
     assert api.as_user("bo").get(f"{EVENT_TYPES}/{child['id']}").status == 404
 
 
-def test_phones_will_do_for_teams_of_organizations_only(api):
+def test_a_phone_number_instead_of_an_email(api):
     """A required phone number can replace the email only for teams of organizations."""
     fields = [
         {"type": "email", "required": False, "hidden": True},
@@ -154,7 +154,7 @@ def test_phones_will_do_for_teams_of_organizations_only(api):
 
 
 @pytest.mark.servers("self-hosted-2025-12")
-def test_the_list_of_all_teams_event_types_fails_for_everybody(api):
+def test_the_list_of_all_event_types_fails_in_2025(api):
     """The route order of the build of 2025-12 hides it, so it always fails there."""
     answer = api.get("/v2/organizations/1/teams/event-types")
     assert answer.error == (500, "There was an error, please try again later.")

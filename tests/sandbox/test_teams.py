@@ -24,7 +24,7 @@ def names(api: ApiClient, path: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("path", "parent"), [(TEAMS, None), (ORG, 1)])
-def test_a_team_has_the_fields_of_a_real_one(api, shared, path, parent):
+def test_a_team_has_the_recorded_fields(api, shared, path, parent):
     """All operations return the recorded keys; `metadata` only if it was given."""
     real = recorded_body(shared, "organisations/teams_get")["data"]
     team = api.post(path, {"name": "New team"}).data
@@ -47,7 +47,7 @@ def test_a_team_has_the_fields_of_a_real_one(api, shared, path, parent):
         (("PATCH", f"{ORG}/2", {"timeFormat": "x", "hideBranding": "maybe"}), "org_teams_update_400"),
     ],
 )
-def test_bad_bodies_are_refused_as_really(api, shared, request_of, name):
+def test_invalid_bodies_get_the_recorded_errors(api, shared, request_of, name):
     """The validation error equals the recorded one, with the defaults that it repeats."""
     real = recorded_body(shared, f"organisations/{name}")["error"]["details"]
     assert api(*request_of).body["error"]["details"] == real
@@ -75,7 +75,7 @@ def test_names_and_slugs_of_teams_clash(api):
     assert api.post(TEAMS, {"name": "Other", "timeFormat": "12"}).status == 500
 
 
-def test_the_list_of_teams_holds_the_organization_and_pending_ones(api):
+def test_the_list_of_teams(api):
     """The list contains all teams of the caller, pending ones and the organization included."""
     api.as_user("cy").post(TEAMS, {"name": "Plain", "autoAcceptCreator": False})
     teams = api.as_user("cy").get(TEAMS).data
@@ -86,14 +86,14 @@ def test_the_list_of_teams_holds_the_organization_and_pending_ones(api):
     ]
 
 
-def test_only_the_organizations_teams_are_below_it(api):
+def test_teams_outside_the_organization(api):
     """A team outside the organization is not listed below it, and not found."""
     plain = api.post(TEAMS, {"name": "Plain"}).data["id"]
     assert names(api, ORG) == ["Sales", "Support"]
     assert api.get(f"{ORG}/{plain}").error == (404, f"IsTeamInOrg - Team ({plain}) not found.")
 
 
-def test_my_teams_are_all_for_an_admin_and_ones_own_for_a_member(api, shared):
+def test_the_teams_of_the_caller(api, shared):
     """Role and acceptance appear if the caller is a member."""
     assert names(api, f"{ORG}/me") == ["Sales", "Support"]
     [own] = api.as_user("cy").get(f"{ORG}/me").data
@@ -161,7 +161,7 @@ def test_the_organizations_lists_ignore_paging(api, path):
         ),
     ],
 )
-def test_who_may_not(api, user, method, path, refusal):
+def test_callers_without_permission(api, user, method, path, refusal):
     """Each guard rejects with 403 and its own message."""
     assert api.as_user(user)(method, path, {}).error == (403, refusal)
 
@@ -176,14 +176,14 @@ def test_outsiders_of_the_organization(api):
     assert cy.get(f"{ORG}/2").message == "RolesGuard - User is not part of the organization with id=1."
 
 
-def test_admins_above_a_team_may_what_its_admins_may(api):
+def test_admins_of_the_organization(api):
     """Admins of the organization may change its teams below the organization, but not below /v2/teams."""
     team = api.post(ORG, {"name": "Third"}).data["id"]
     assert api.as_user("bo").patch(f"{ORG}/{team}", {"name": "3rd"}).data["name"] == "3rd"
     assert api.as_user("bo").get(f"{TEAMS}/{team}").status == 403
 
 
-def test_deleting_a_team_takes_its_event_types_and_members(api):
+def test_deleting_a_team(api):
     """Deleting a team deletes its event types and memberships."""
     body = {"title": "T", "slug": "t", "lengthInMinutes": 30, "schedulingType": "collective"}
     event_type = api.post(f"{ORG}/2/event-types", body).data["id"]
@@ -192,7 +192,7 @@ def test_deleting_a_team_takes_its_event_types_and_members(api):
     assert not [membership for membership in api.sandbox.store.memberships.values() if membership["team_id"] == 2]
 
 
-def test_an_organization_is_a_team_to_its_owner(api):
+def test_an_organization_as_a_team(api):
     """Below /v2/teams an organization can be read, renamed and deleted like a team."""
     assert api.get(f"{TEAMS}/1").data["isOrganization"] is True
     assert api.patch(f"{TEAMS}/1", {"name": "Renamed"}).data["name"] == "Renamed"
@@ -202,7 +202,7 @@ def test_an_organization_is_a_team_to_its_owner(api):
     assert api.get("/v2/me").data["organizationId"] is None
 
 
-def test_ids_that_are_no_numbers(api):
+def test_ids_that_are_not_numbers(api):
     """A team's id that is no number is a 400, an organization's a 500."""
     assert api.get(f"{TEAMS}/abc").status == 400
     assert api.get("/v2/organizations/abc/teams").error == (500, "There was an error, please try again later.")

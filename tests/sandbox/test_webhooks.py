@@ -47,7 +47,7 @@ def hook(url: str = "https://hooks.example.com/cal", **more: Any) -> dict[str, A
         (PLACES[2], "organisations/org_webhooks_create", {"teamId": 1}),
     ],
 )
-def test_a_webhook_has_the_fields_of_a_real_one(api, shared, place, name, owner):
+def test_a_webhook_has_the_recorded_fields(api, shared, place, name, owner):
     """A webhook contains its own owner only; template and secret are null unless given."""
     ours = api.post(place, hook()).data
     assert ours.keys() == recorded_body(shared, name)["data"].keys()
@@ -73,7 +73,7 @@ def test_the_life_of_a_webhook(api, place):
     assert api.get(place).data == []
 
 
-def test_reading_one_of_a_user_tells_every_column(api, shared):
+def test_reading_a_webhook_of_a_user_returns_every_column(api, shared):
     """A single read of a user's webhook returns every column, as recorded; the list does not."""
     webhook = api.post(HOOKS, hook()).data
     whole = api.get(f"{HOOKS}/{webhook['id']}").data
@@ -81,14 +81,14 @@ def test_reading_one_of_a_user_tells_every_column(api, shared):
     assert whole["version"] == "2021-10-20"
 
 
-def test_a_list_comes_by_id_in_pages(api):
+def test_a_list_is_sorted_by_id(api):
     """The list is sorted by id and honors `take` (up to 250) and `skip`."""
     ids = sorted(api.post(HOOKS, hook(f"https://x.test/{n}")).data["id"] for n in range(5))
     assert [webhook["id"] for webhook in api.get(f"{HOOKS}?take=2&skip=1").data] == ids[1:3]
     assert api.get(f"{HOOKS}?take=251").status == 400
 
 
-def test_deleting_all_of_an_event_type_tells_how_many(api):
+def test_deleting_all_webhooks_of_an_event_type(api):
     """DELETE on the collection returns the number as text, and keeps other owners' webhooks."""
     for place in (HOOKS, PLACES[1]):
         assert api.post(place, hook()).status == 201
@@ -96,7 +96,7 @@ def test_deleting_all_of_an_event_type_tells_how_many(api):
     assert len(api.get(HOOKS).data) == 1
 
 
-def test_an_empty_body_is_refused_as_really(api, shared):
+def test_an_empty_body_gets_the_recorded_error(api, shared):
     """The validation error names the three required fields; the list of triggers differs by build."""
     errors = api.post(HOOKS, {}).body["error"]["details"]["errors"]
     real = recorded_body(shared, "webhooks_create_400")["error"]["details"]["errors"]
@@ -105,7 +105,7 @@ def test_an_empty_body_is_refused_as_really(api, shared):
     ]
 
 
-def test_all_documented_triggers_pass_and_the_examples_of_the_specification_do_not(api):
+def test_valid_triggers(api):
     """All documented triggers are valid; four names from examples are valid only with `legacy_formats`."""
     organization = PLACES[2]
     assert len(TRIGGERS) == 21
@@ -139,13 +139,13 @@ def test_all_documented_triggers_pass_and_the_examples_of_the_specification_do_n
         ),
     ],
 )
-def test_webhooks_that_cannot_be(api, place, more, refusal):
+def test_invalid_webhooks(api, place, more, refusal):
     """Each error has its status and message."""
     assert api.post(place, hook() | more).error == refusal
 
 
 @pytest.mark.parametrize(("place", "owner"), list(zip(PLACES, ["user", "event type", "organization"], strict=True)))
-def test_one_url_for_one_owner(api, place, owner):
+def test_the_same_url_twice(api, place, owner):
     """A second webhook with the same URL and owner is a 409; other owners may use the URL."""
     for each in PLACES:
         assert api.post(each, hook()).status == 201
@@ -153,7 +153,7 @@ def test_one_url_for_one_owner(api, place, owner):
     assert api.post(place, hook()).error == (409, text)
 
 
-def test_other_peoples_webhooks(api):
+def test_webhooks_of_other_users(api):
     """Foreign webhooks are 403, unknown ones 404, for every form of id."""
     bo, webhook_id = api.as_user("bo"), api.post(HOOKS, hook()).data["id"]
     for method in ("GET", "PATCH", "DELETE"):
@@ -248,7 +248,7 @@ def test_a_delivery_arrives_signed(api, receiver):
     )
 
 
-def test_the_signature_is_the_recorded_ones(shared):
+def test_the_signature_is_the_recorded_one(shared):
     """A recorded body and secret give the recorded signature."""
     path = shared / "reference" / "real" / "webhook_delivery_01_BOOKING_CREATED.json"
     seen = json.loads(path.read_text())
@@ -257,14 +257,14 @@ def test_the_signature_is_the_recorded_ones(shared):
     assert sign(b"", None) == sign(b"", "") == "no-secret-provided"
 
 
-def test_bodies_are_written_as_really(shared):
+def test_bodies_have_the_recorded_bytes(shared):
     """The body of a recorded payload equals the recorded bytes."""
     seen = json.loads((shared / "reference" / "real" / "webhook_delivery_03_BOOKING_CANCELLED.json").read_text())
     raw, _ = render({}, "BOOKING_CANCELLED", seen["json"]["payload"], seen["json"]["createdAt"])
     assert raw.decode() == seen["raw_body"]
 
 
-def test_only_matching_active_webhooks_hear_of_it(api, receiver):
+def test_recipients_of_an_event(api, receiver):
     """An event is sent once to the webhooks of the host, the event type and the organization, and to no others."""
     heard = [(HOOKS, "user"), ("/v2/event-types/1/webhooks", "type"), ("/v2/organizations/1/webhooks", "org")]
     for place, name in heard:
@@ -279,7 +279,7 @@ def test_only_matching_active_webhooks_hear_of_it(api, receiver):
     assert len(receiver.got) == 3
 
 
-def test_a_managed_parents_and_a_clients_webhooks_hear_of_it(api, receiver):
+def test_webhooks_of_a_managed_parent_and_of_a_client(api, receiver):
     """A child's booking is sent to its parent's webhooks too, a managed user's to those of the OAuth client."""
     body = {"title": "M", "slug": "m", "lengthInMinutes": 30, "schedulingType": "managed", "hosts": [{"userId": 2}]}
     parent, child = api.post("/v2/teams/2/event-types", body).data
@@ -305,7 +305,7 @@ def test_there_is_one_attempt_and_no_redirect(api, receiver, status):
     assert [delivery.status for delivery in deliveries(api.sandbox.store)] == [status]
 
 
-def test_nobody_is_called_beyond_this_machine(api):
+def test_deliveries_to_other_machines_are_not_sent(api):
     """A delivery to another machine is recorded as not sent."""
     api.post(HOOKS, hook("https://hooks.example.com/cal"))
     api.post(HOOKS, hook("http://127.0.0.1:9/"))
@@ -328,7 +328,7 @@ def test_nobody_is_called_beyond_this_machine(api):
         ("http:///", False),
     ],
 )
-def test_what_counts_as_this_machine(url, here):
+def test_loopback_addresses(url, here):
     """Only loopback addresses and the name localhost count as this machine."""
     assert is_loopback(url) is here
 
@@ -347,7 +347,7 @@ def test_templates_are_the_whole_body(template, body, content_type):
     assert render({"payloadTemplate": template}, "BOOKING_CREATED", payload, "NOW") == (body, content_type)
 
 
-def test_templates_write_values_as_javascript_would():
+def test_values_in_templates():
     """Values in templates are formatted like in JavaScript."""
     variables = {"a": True, "b": 1, "c": None, "d": [1, 2], "e": {}}
     assert fill("{{a}} {{b}} {{c}} {{d}} {{e}} {{d.7}}", variables) == "true 1  1,2 [object Object] "
@@ -359,7 +359,7 @@ def test_meeting_triggers_are_flat():
     assert json.loads(raw) == {"triggerEvent": "MEETING_ENDED", "id": 7}
 
 
-def test_a_booking_is_told(api, receiver):
+def test_a_booking_is_delivered(api, receiver):
     """A booking over HTTP is delivered to the host's webhook."""
     api.post(HOOKS, hook(receiver.url))
     slots = ApiClient(api.sandbox, "2024-09-04").get("/v2/slots?eventTypeId=1&start=2090-01-02&end=2090-01-08").data
