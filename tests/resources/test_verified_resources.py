@@ -9,6 +9,7 @@ from calcom_async import BadRequestError, ConflictError, ForbiddenError, NotFoun
 from calcom_async.models import VerifiedEmail, VerifiedPhone
 from calcom_async.requests import EndpointLimit
 from calcom_async.resources._base import ResourceContext
+from calcom_async.responses import rate_limits
 from calcom_async.sandbox.accounts.verified_handlers import CODE
 
 SCOPES = {
@@ -128,7 +129,7 @@ async def test_endpoint_limits(cal, owner, kind, method, endpoint_limit):
     if method == "verify":
         await resource.verify(address, code=CODE)
     context, response = requests[-1]
-    [limit] = response.limits
+    [limit] = rate_limits(response.headers)
     assert context.endpoint_limit == endpoint_limit
     assert limit.name == (endpoint_limit.name if endpoint_limit else "default")
     assert endpoint_limit is None or limit.limit == endpoint_limit.limit

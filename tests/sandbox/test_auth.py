@@ -26,14 +26,16 @@ def sandbox():
         yield running
 
 
-def answer(auth, headers, *, kinds=(), prepare=lambda store: None):
+def call_route(auth, headers, *, kinds=(), prepare=lambda store: None):
     """Send a request to a route of this kind; `data` is the caller's kind and user id."""
     sandbox = Sandbox()
     prepare(sandbox.store)
     route = Route("GET", "/v2/x", lambda call: [call.caller.kind, call.caller.user_id], auth=auth, kinds=kinds)
-    reply = asyncio.run(sandbox.server(RouteTable([route])).handle(HttpRequest("GET", "/v2/x", "", headers, b"", "ip")))
-    body = json.loads(reply.body)
-    return (reply.status, body["data"]) if reply.status == 200 else (reply.status, body["error"]["message"])
+    response = asyncio.run(
+        sandbox.server(RouteTable([route])).handle(HttpRequest("GET", "/v2/x", "", headers, b"", "ip"))
+    )
+    body = json.loads(response.body)
+    return (response.status, body["data"]) if response.status == 200 else (response.status, body["error"]["message"])
 
 
 @pytest.mark.parametrize(
@@ -50,8 +52,8 @@ def answer(auth, headers, *, kinds=(), prepare=lambda store: None):
 )
 def test_the_kind_of_credentials_that_decides(headers, caller):
     """Client credentials win over a bearer; a client id alone is ignored next to a bearer; a bare key works."""
-    assert answer("required", headers) == (200, caller)
-    assert answer("guarded", headers) == (200, caller)
+    assert call_route("required", headers) == (200, caller)
+    assert call_route("guarded", headers) == (200, caller)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_the_kind_of_credentials_that_decides(headers, caller):
 )
 def test_messages_for_missing_and_invalid_credentials(headers, status, message):
     """Each kind of missing or invalid credentials has its own message."""
-    code, text = answer("required", headers)
+    code, text = call_route("required", headers)
     assert code == status
     assert text.startswith(message)
 
@@ -81,7 +83,7 @@ def test_messages_for_missing_and_invalid_credentials(headers, status, message):
 @pytest.mark.parametrize(("headers", "status"), [({}, 403), (ONLY_SECRET, 403), (ONLY_ID, 401), (KEY, 200)])
 def test_routes_behind_the_permission_check(headers, status):
     """Routes behind the permission check return 403 without credentials, and 401 for a client id alone."""
-    assert answer("guarded", headers)[0] == status
+    assert call_route("guarded", headers)[0] == status
 
 
 @pytest.mark.parametrize(
@@ -96,8 +98,8 @@ def test_routes_behind_the_permission_check(headers, status):
 )
 def test_optional_and_public_routes(headers, optional, public):
     """Optional routes reject only invalid credentials, public routes only unknown keys (in the limiter)."""
-    assert answer("optional", headers)[0] == optional
-    assert answer("public", headers)[0] == public
+    assert call_route("optional", headers)[0] == optional
+    assert call_route("public", headers)[0] == public
 
 
 def test_an_expired_key():
@@ -108,21 +110,21 @@ def test_an_expired_key():
 
     old = {"Authorization": "Bearer cal_old"}
     text = "ApiAuthStrategy - api key - Your api key is expired"
-    assert answer("required", old, prepare=expire) == (401, text)
-    assert answer("public", old, prepare=expire)[0] == 200
+    assert call_route("required", old, prepare=expire) == (401, text)
+    assert call_route("public", old, prepare=expire)[0] == 200
 
 
 def test_a_route_restricts_the_kinds_of_credentials():
     """A route can restrict the kinds of credentials that it accepts."""
-    code, text = answer("required", KEY, kinds=("client",))
+    code, text = call_route("required", KEY, kinds=("client",))
     assert (code, "Invalid authentication method" in text) == (401, True)
 
 
 def test_a_token_is_bound_to_origins():
     """A managed user's token is bound to the client's origins."""
     token = {"Authorization": "Bearer sandbox-access-token"}
-    assert answer("required", token | {"Origin": "https://platform.sandbox.test"})[0] == 200
-    code, text = answer("required", token | {"Origin": "https://evil.test"})
+    assert call_route("required", token | {"Origin": "https://platform.sandbox.test"})[0] == 200
+    code, text = call_route("required", token | {"Origin": "https://evil.test"})
     assert (code, text.startswith("ApiAuthStrategy - access token - Invalid request origin")) == (401, True)
 
 
@@ -185,10 +187,10 @@ def test_oauth2_refresh(sandbox):
     assert send_request(sandbox, "GET", "/v2/me", key=second.body["access_token"]).data["id"] == 1
     form = b"client_id=sandbox-app&grant_type=refresh_token&client_secret=sandbox-app-secret"
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    reply = send_request(
+    response = send_request(
         sandbox, "POST", TOKEN, form + b"&refresh_token=sandbox-app-refresh", key=None, headers=headers
     )
-    assert reply.status == 200
+    assert response.status == 200
 
 
 @pytest.mark.parametrize(
@@ -216,10 +218,10 @@ def test_oauth2_refresh(sandbox):
 )
 def test_oauth2_errors(sandbox, fields, status, error, description):
     """OAuth2 errors have their own shape and a fixed request id, and count for the rate limit."""
-    reply = grant(sandbox, **fields)
-    assert (reply.status, reply.body) == (status, {"error": error, "error_description": description})
-    assert reply.headers["X-Request-Id"] == "unknown-request-id"
-    assert reply.rate_limit["Limit-Default"] == 1_000_000
+    response = grant(sandbox, **fields)
+    assert (response.status, response.body) == (status, {"error": error, "error_description": description})
+    assert response.headers["X-Request-Id"] == "unknown-request-id"
+    assert response.rate_limit["Limit-Default"] == 1_000_000
 
 
 def test_oauth2_code(sandbox):
@@ -258,9 +260,9 @@ def test_refresh_key(sandbox):
 
 def test_health(sandbox):
     """The health check is plain text, needs no key, and counts by IP address."""
-    reply = send_request(sandbox, "GET", "/health", key=None)
-    assert (reply.content, reply.headers["Content-Type"]) == (b"OK", "text/html; charset=utf-8")
-    assert reply.rate_limit["Remaining-Default"] == 999_999
+    response = send_request(sandbox, "GET", "/health", key=None)
+    assert (response.content, response.headers["Content-Type"]) == (b"OK", "text/html; charset=utf-8")
+    assert response.rate_limit["Remaining-Default"] == 999_999
 
 
 # --- me
@@ -300,8 +302,8 @@ def test_a_profile_update(sandbox):
 )
 def test_an_invalid_profile_update(sandbox, body, rule):
     """An invalid update changes nothing."""
-    reply = send_request(sandbox, "PATCH", "/v2/me", body)
-    (error,) = reply.body["error"]["details"]["errors"]
-    assert reply.status == 400
+    response = send_request(sandbox, "PATCH", "/v2/me", body)
+    (error,) = response.body["error"]["details"]["errors"]
+    assert response.status == 400
     assert rule is None or error["constraints"] == rule
     assert sandbox.store.users[1]["time_format"] == 12

@@ -57,9 +57,9 @@ def test_attendees_cannot_read_the_list_of_attendees(api, uid):
 def test_added_attendees_keep_their_fields(api, uid):
     """An added attendee keeps name, zone and language, is returned with id and bookingId, and counts as a guest."""
     body = {"name": "Eve", "email": "eve@x.test", "timeZone": "Asia/Tokyo", "language": "ja"}
-    answer = api.act(uid, "attendees", body)
-    assert answer.status == 201
-    assert (answer.data["bookingId"], answer.data["timeZone"]) == (api.record(uid).id, "Asia/Tokyo")
+    response = api.act(uid, "attendees", body)
+    assert response.status == 201
+    assert (response.data["bookingId"], response.data["timeZone"]) == (api.record(uid).id, "Asia/Tokyo")
     assert api.get(uid)["guests"] == ["guest@visitors.test", "eve@x.test"]
     again = api.act(uid, "attendees", body)
     assert (again.error, again.body["error"]["code"]) == ((400, "emails_must_be_unique_valid"), "TRPCError")

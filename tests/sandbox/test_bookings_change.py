@@ -27,9 +27,9 @@ def api() -> Iterator[BookingApi]:
 def test_a_reschedule_creates_a_booking_and_cancels_the_old_one(api):
     """A reschedule creates a booking with a new uid, cancels the old one and links both; the ics uid stays."""
     old = api.book(at(10), guests=["guest@visitors.test"], metadata={"crm": "1"})
-    answer = api.reschedule(old["uid"], at(15), reschedulingReason="later", rescheduledBy="ada@visitors.test")
-    new, cancelled = answer.data, api.get(old["uid"])
-    assert answer.status == 201
+    response = api.reschedule(old["uid"], at(15), reschedulingReason="later", rescheduledBy="ada@visitors.test")
+    new, cancelled = response.data, api.get(old["uid"])
+    assert response.status == 201
     assert (new["start"], new["duration"], new["rescheduledFromUid"]) == (at(15), 30, old["uid"])
     assert (new["reschedulingReason"], new["bookingFieldsResponses"]["rescheduledReason"]) == ("later", "later")
     assert (new["icsUid"], new["metadata"], new["guests"]) == (old["icsUid"], {"crm": "1"}, ["guest@visitors.test"])

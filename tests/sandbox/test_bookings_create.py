@@ -288,8 +288,8 @@ def test_used_up_limits_are_401_without_an_error_object(api):
     """An exceeded booking limit is a 401 without envelope; it says nothing about the key."""
     event_type = api.event_type(bookingLimitsCount={"day": 1})
     api.book(at(10), event_type)
-    answer = api.try_book(at(11), event_type)
-    assert answer.body == {"statusCode": 401, "message": "booking_limit_reached"}
+    response = api.try_book(at(11), event_type)
+    assert response.body == {"statusCode": 401, "message": "booking_limit_reached"}
 
 
 def test_email_verification_needs_a_code(api):
@@ -365,14 +365,14 @@ def test_a_series_stops_at_an_identical_booking(api):
 # --- seats
 
 
-def seats(api: BookingApi, count: int = 2, *, shown: bool = True) -> int:
+def seated_event_type(api: BookingApi, count: int = 2, *, shown: bool = True) -> int:
     setting = {"seatsPerTimeSlot": count, "showAttendeeInfo": shown, "showAvailabilityCount": True}
     return api.event_type(seats=setting, locations=[{"type": "link", "link": "https://meet.test/x", "public": True}])
 
 
 def test_later_attendees_join_the_seated_booking(api):
     """A second attendee of a start gets the same booking and a seat; without free seats a third gets an error."""
-    event_type = seats(api)
+    event_type = seated_event_type(api)
     first = api.book(at(10), event_type)
     second = api.book(at(10), event_type, attendee=ada(email="b@x.test"))
     assert (second["uid"], second["id"]) == (first["uid"], first["id"])
@@ -385,7 +385,7 @@ def test_later_attendees_join_the_seated_booking(api):
 
 def test_a_second_seat_for_one_address(api):
     """A second seat for the same address is a 409 without envelope."""
-    event_type = seats(api)
+    event_type = seated_event_type(api)
     api.book(at(10), event_type)
     again = api.try_book(at(10), event_type)
     assert again.body == {"statusCode": 409, "message": "already_signed_up_for_this_booking_error"}
@@ -393,7 +393,7 @@ def test_a_second_seat_for_one_address(api):
 
 def test_hidden_attendees(api):
     """Without `showAttendeeInfo` attendees see nobody, not even themselves; the host sees all."""
-    booking = api.book(at(10), seats(api, shown=False))
+    booking = api.book(at(10), seated_event_type(api, shown=False))
     assert booking["attendees"] == []
     assert api.get(booking["uid"])["attendees"] == []
     assert len(api.ana.get(f"/v2/bookings/{booking['uid']}").data["attendees"]) == 1
@@ -402,7 +402,7 @@ def test_hidden_attendees(api):
 
 def test_a_seat_is_read_by_its_uid(api):
     """A booking read by seat contains only that seat, unless the caller is the host; its hosts have no time zone."""
-    event_type = seats(api, shown=False)
+    event_type = seated_event_type(api, shown=False)
     seat = api.book(at(10), event_type)["seatUid"]
     api.book(at(10), event_type, attendee=ada(email="b@x.test"))
     path = f"/v2/bookings/by-seat/{seat}"
@@ -417,7 +417,7 @@ def test_a_seat_is_read_by_its_uid(api):
 def test_each_seat_emits_an_event_with_its_attendee(api):
     """Each new seat emits a BOOKING_CREATED that contains only its attendee."""
     api.subscribe()
-    event_type = seats(api)
+    event_type = seated_event_type(api)
     api.book(at(10), event_type)
     booking = api.book(at(10), event_type, attendee=ada(email="b@x.test"))
     trigger, payload = api.webhook_events()[-1]

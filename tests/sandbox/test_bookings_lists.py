@@ -21,8 +21,8 @@ def api() -> Iterator[BookingApi]:
         assert sandbox.handler_errors == []
 
 
-def uids(answer) -> list[str]:
-    return [booking["uid"] for booking in answer.data]
+def uids(response) -> list[str]:
+    return [booking["uid"] for booking in response.data]
 
 
 @pytest.fixture
@@ -92,8 +92,8 @@ def test_lists_of_teams_filter_by_creation_since_2026(api, mixed, server_kind):
 )
 def test_scopes_are_guarded(api, who, path, status, text):
     """Lists of teams and organizations are for their admins; an unknown event type is an error, not an empty list."""
-    answer = getattr(api, who).get(path)
-    assert (answer.status, answer.message[: len(text)]) == (status, text)
+    response = getattr(api, who).get(path)
+    assert (response.status, response.message[: len(text)]) == (status, text)
 
 
 @pytest.mark.parametrize(
@@ -116,9 +116,9 @@ def test_scopes_are_guarded(api, who, path, status, text):
 )
 def test_invalid_queries(api, query, field, text):
     """Values out of range are rejected with the messages of the real server, not clamped."""
-    answer = api.ana.get(f"/v2/bookings?{query}")
-    assert (answer.status, answer.message) == (400, "Bad Request Exception")
-    assert text in answer.constraints[field].values()
+    response = api.ana.get(f"/v2/bookings?{query}")
+    assert (response.status, response.message) == (400, "Bad Request Exception")
+    assert text in response.constraints[field].values()
 
 
 def test_validation_errors_are_the_recorded_ones(api, shared):
@@ -130,9 +130,9 @@ def test_validation_errors_are_the_recorded_ones(api, shared):
 
 def test_fractions_are_cut(api, mixed):
     """Fractions are cut: take=1.5 is 1 and skip=1.5 is 1."""
-    answer = api.ana.get("/v2/bookings?take=1.5&skip=1.5")
-    assert uids(answer) == [mixed["team"]]
-    assert answer.body["pagination"] == {
+    response = api.ana.get("/v2/bookings?take=1.5&skip=1.5")
+    assert uids(response) == [mixed["team"]]
+    assert response.body["pagination"] == {
         "returnedItems": 1,
         "totalItems": 3,
         "itemsPerPage": 1,

@@ -202,9 +202,9 @@ def test_the_oldest_version_lists_ten_upcoming_bookings(api):
         for half in (0, 0.5):
             for day in (4, 5):
                 api.book(at(hour + half, day))
-    answer = ApiClient(api.sandbox).get("/v2/bookings?status=past&take=50")
-    data = answer.data
-    assert "pagination" not in answer.body
+    response = ApiClient(api.sandbox).get("/v2/bookings?status=past&take=50")
+    data = response.data
+    assert "pagination" not in response.body
     assert set(data) == {"bookings", "recurringInfo", "totalCount", "nextCursor"}
     assert (len(data["bookings"]), data["totalCount"], data["nextCursor"]) == (10, 12, 10)
     assert data["bookings"][0]["startTime"] == at(9)

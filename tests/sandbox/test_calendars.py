@@ -21,7 +21,7 @@ def api() -> Iterator[ApiClient]:
         yield api
 
 
-def load(account: Any, **more: str) -> str:
+def busy_times_url(account: Any, **more: str) -> str:
     calendar = account["primary"]
     wanted = {
         "calendarsToLoad[0][credentialId]": account["credentialId"],
@@ -64,7 +64,7 @@ def test_without_accounts_the_destination_is_empty(api, shared):
 def test_a_feed_returns_all_its_events(api, shared):
     """An ICS feed ignores the range and the calendar name; times are in UTC for every time zone."""
     [feed] = accounts(api)
-    whole = api.get(load(feed)).data
+    whole = api.get(busy_times_url(feed)).data
     assert len(whole) == 14
     assert whole[0] == {
         "start": "2030-01-01T12:00:00.000Z",
@@ -73,7 +73,7 @@ def test_a_feed_returns_all_its_events(api, shared):
         "source": "ics-feed",
     }
     assert whole[0].keys() == recorded_body(shared, "calendars_busy_times")["data"][0].keys()
-    assert api.get(load(feed, **{"calendarsToLoad[0][externalId]": "other"})).data == whole
+    assert api.get(busy_times_url(feed, **{"calendarsToLoad[0][externalId]": "other"})).data == whole
 
 
 def test_other_calendars_return_the_requested_range(api):
@@ -84,30 +84,33 @@ def test_other_calendars_return_the_requested_range(api):
         times = {"start": datetime(2030, 1, day, 22, tzinfo=UTC), "end": datetime(2030, 1, day, 22, 30, tzinfo=UTC)}
         place = {"calendar_id": google["primary"]["externalId"], "credential_id": google["credentialId"]}
         rows.append({"user_id": 1, "title": None, **place, **times})
-    busy_times = api.get(load(google)).data
+    busy_times = api.get(busy_times_url(google)).data
     assert [busy_time["start"][:10] for busy_time in busy_times] == ["2030-01-02", "2030-01-03"]
     assert "title" not in busy_times[0]
-    assert api.get(load(google, **{"calendarsToLoad[0][externalId]": "other"})).data == []
+    assert api.get(busy_times_url(google, **{"calendarsToLoad[0][externalId]": "other"})).data == []
 
 
 def test_missing_parameters_get_the_recorded_error(api, shared):
     """The validation error for an empty query equals the recorded one."""
-    answer = api.get(BUSY)
-    assert answer.body["error"]["details"] == recorded_body(shared, "calendars_busy_times_400")["error"]["details"]
+    response = api.get(BUSY)
+    assert response.body["error"]["details"] == recorded_body(shared, "calendars_busy_times_400")["error"]["details"]
 
 
 def test_invalid_queries_of_busy_times(api):
     """A missing zone is reported last, a foreign credential is a 401, and flat parameters are ignored."""
     [feed] = accounts(api)
-    assert api.get(load(feed, timeZone="")).error == (400, "Either timeZone or loggedInUsersTz must be provided")
-    assert api.get(load(feed, timeZone="", loggedInUsersTz="Europe/Rome")).status == 200
+    assert api.get(busy_times_url(feed, timeZone="")).error == (
+        400,
+        "Either timeZone or loggedInUsersTz must be provided",
+    )
+    assert api.get(busy_times_url(feed, timeZone="", loggedInUsersTz="Europe/Rome")).status == 200
     invalid = {"urls": ["https://feeds.invalid/a.ics"]}
     assert api.post("/v2/calendars/ics-feed/save", invalid).error == (400, "Could not add ICS feeds")
-    assert api.get(load(feed, timeZone="Mars")).error == (400, "timeZone must be a valid IANA time-zone")
-    assert api.as_user("bo").get(load(feed)).error == (401, "These credentials do not belong to you")
+    assert api.get(busy_times_url(feed, timeZone="Mars")).error == (400, "timeZone must be a valid IANA time-zone")
+    assert api.as_user("bo").get(busy_times_url(feed)).error == (401, "These credentials do not belong to you")
     flat = BUSY + urlencode(RANGE | {"credentialId": 1, "externalId": "x"})
     assert list(api.get(flat).constraints) == ["calendarsToLoad"]
-    assert list(api.get(load(feed, dateFrom="soon")).constraints) == ["dateFrom"]
+    assert list(api.get(busy_times_url(feed, dateFrom="soon")).constraints) == ["dateFrom"]
 
 
 # --- coming and going
@@ -115,8 +118,8 @@ def test_invalid_queries_of_busy_times(api):
 
 def test_connecting_redirects_to_the_provider_and_back(api):
     """The state contains the caller and the return URL; the callback connects the account."""
-    answer = api.get("/v2/calendars/google/connect?redir=https%3A%2F%2Fapp.test%2Fok").data["authUrl"]
-    [state] = parse_qs(urlsplit(answer).query)["state"]
+    response = api.get("/v2/calendars/google/connect?redir=https%3A%2F%2Fapp.test%2Fok").data["authUrl"]
+    [state] = parse_qs(urlsplit(response).query)["state"]
     back = api.as_user(None).get(f"/v2/calendars/google/save?code=x&state={quote(state)}")
     assert (back.status, back.headers["Location"]) == (301, "https://app.test/ok")
     assert accounts(api)[-1]["integration"]["type"] == "google_calendar"
@@ -135,8 +138,8 @@ def test_apple_needs_a_name_and_a_password(api):
     """Connecting Apple needs a username and a password."""
     path = "/v2/calendars/apple/credentials"
     assert list(api.post(path, {}).constraints) == ["username", "password"]
-    answer = api.post(path, {"username": "ana@icloud.test", "password": "p"})
-    assert (answer.status, answer.body) == (201, {"status": "success"})
+    response = api.post(path, {"username": "ana@icloud.test", "password": "p"})
+    assert (response.status, response.body) == (201, {"status": "success"})
     assert accounts(api)[-1]["primary"]["externalId"] == "ana@icloud.test"
 
 

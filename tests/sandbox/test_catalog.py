@@ -174,12 +174,12 @@ def test_a_shape_fits(name):
         booking.references.append({"type": "google_calendar", "eventUid": "uid"})
         query = f"?{call.request.query}" if call.request.query else ""
         api.version = call.request.headers.get("cal-api-version", "")
-        answer = api(call.request.method, path + query, json.loads(call.request.body or "null"))
+        response = api(call.request.method, path + query, json.loads(call.request.body or "null"))
     if call.return_type is type(None):
-        assert answer.status == 200
+        assert response.status == 200
         return
     kind = list[get_args(call.return_type)[0]] if call.is_list else call.return_type
-    rows = answer.data["auditLogs"] if call.is_list and isinstance(answer.data, dict) else answer.data
+    rows = response.data["auditLogs"] if call.is_list and isinstance(response.data, dict) else response.data
     decoded = msgspec.convert(rows, kind)
     assert set(missing_fields(decoded, rows)) <= ONLY_IN_LISTS.get(name, set())
 

@@ -48,7 +48,7 @@ def shape(value):
     return [shape(value[0])] if isinstance(value, list) and value else type(value).__name__
 
 
-def google(api: ApiClient) -> None:
+def connect_google(api: ApiClient) -> None:
     connect(api.sandbox.store, 1, GOOGLE, ["ana@sandbox.test"], read_only=False)
 
 
@@ -108,7 +108,7 @@ def test_verified_resources_have_the_recorded_shape(api, shared, place):
 
 def test_apps_have_the_recorded_shape(api, shared):
     """A connection and the default app have the recorded keys; without a default there is no `data`."""
-    google(api)
+    connect_google(api)
     assert api.get("/v2/conferencing/default").body == {"status": "success"}
     response = api.post("/v2/conferencing/google-meet/connect")
     assert response.status == 200
@@ -237,7 +237,7 @@ def test_a_callback_with_an_unknown_key(api):
 
 def test_connected_apps_can_be_locations(api):
     """An event type may name an app only once it is connected."""
-    google(api)
+    connect_google(api)
     body = {"title": "x", "slug": "x", "lengthInMinutes": 30}
     meet = {"locations": [{"type": "integration", "integration": "google-meet"}]}
     assert api.sandbox.store.event_types

@@ -24,7 +24,7 @@ def body(**more: Any) -> dict[str, Any]:
     return {"title": "Intro", "slug": "intro", "lengthInMinutes": 30, **more}
 
 
-def made(api: ApiClient, **more: Any) -> Any:
+def created(api: ApiClient, **more: Any) -> Any:
     return api.post(EVENT_TYPES, body(**more)).data
 
 
@@ -58,7 +58,7 @@ def visible_slugs(api: ApiClient, query: str = "") -> list[str]:
 def test_an_event_type_has_the_recorded_fields(api, shared, name, more):
     """A response has exactly the recorded keys for the same settings."""
     real = recorded_body(shared, name)["data"]
-    ours = made(api, **more)
+    ours = created(api, **more)
     assert ours.keys() == real.keys()
     for part in ("bookingWindow", "confirmationPolicy", "seats", "calVideoSettings", "disableRescheduling"):
         assert ours[part].keys() == real[part].keys()
@@ -73,7 +73,7 @@ def test_default_booking_fields_are_the_recorded_ones(shared):
 @pytest.mark.servers("hosted", "self-hosted-2026-07")
 def test_reading_returns_the_created_event_type(api):
     """A read by id equals the response to the create request, without internal keys."""
-    event_type = made(api)
+    event_type = created(api)
     assert api.get(f"{EVENT_TYPES}/{event_type['id']}").data == event_type
     assert not [name for name in event_type if name.startswith("_")]
     assert event_type["bookingUrl"] == "https://cal.com/ana/intro"
@@ -137,15 +137,15 @@ def test_reading_returns_the_created_event_type(api):
 )
 def test_settings_are_returned_in_the_form_of_the_server(api, field, given, answered):
     """Each setting is returned in the server's form, after a create and after an update."""
-    assert made(api, **{field: given})[field] == answered
+    assert created(api, **{field: given})[field] == answered
     other = api.post(EVENT_TYPES, body(slug="other")).data
     assert api.patch(f"{EVENT_TYPES}/{other['id']}", {field: given}).data[field] == answered
 
 
 def test_recurrence_is_never_switched_off(api):
     """A request to switch recurrence off succeeds and does not do it; other changes apply."""
-    assert made(api, slug="once", recurrence={"disabled": True})["recurrence"] is None
-    record = made(api, recurrence=WEEKLY)
+    assert created(api, slug="once", recurrence={"disabled": True})["recurrence"] is None
+    record = created(api, recurrence=WEEKLY)
     changed = api.patch(f"{EVENT_TYPES}/{record['id']}", {"recurrence": {"disabled": True}, "title": "New"}).data
     assert (changed["recurrence"], changed["title"]) == (record["recurrence"], "New")
 
@@ -157,12 +157,12 @@ def test_settings_are_optional():
 
 def test_one_color_alone_is_dropped(api):
     """If one of the two colors is missing, both are dropped."""
-    assert "color" not in made(api, color={"lightThemeHex": "#fff"})
+    assert "color" not in created(api, color={"lightThemeHex": "#fff"})
 
 
 def test_one_video_setting_adds_the_others(api):
     """One video setting adds all others with their defaults."""
-    settings = made(api, calVideoSettings={"disableRecordingForGuests": True})["calVideoSettings"]
+    settings = created(api, calVideoSettings={"disableRecordingForGuests": True})["calVideoSettings"]
     assert settings["disableRecordingForGuests"] is True
     assert settings["disableRecordingForOrganizer"] is False
     assert {"eventTypeId", "requireEmailForGuests", "createdAt", "updatedAt"} < settings.keys()
@@ -170,16 +170,16 @@ def test_one_video_setting_adds_the_others(api):
 
 def test_possible_lengths_are_in_the_metadata(api):
     """Length options appear in the metadata too, which cannot be set directly."""
-    event_type = made(api, lengthInMinutesOptions=[15, 30], metadata={"mine": 1})
+    event_type = created(api, lengthInMinutesOptions=[15, 30], metadata={"mine": 1})
     assert event_type["lengthInMinutesOptions"] == [15, 30]
     assert event_type["metadata"] == {"multipleDuration": [15, 30]}
 
 
 def test_slugs_are_stored_as_sent(api):
     """A slug may be any text, even an empty one, and is compared with case."""
-    assert made(api, slug="My Slug!")["slug"] == "My Slug!"
-    assert made(api, slug="my slug!")["slug"] == "my slug!"
-    assert made(api, slug="")["slug"] == ""
+    assert created(api, slug="My Slug!")["slug"] == "My Slug!"
+    assert created(api, slug="my slug!")["slug"] == "my slug!"
+    assert created(api, slug="")["slug"] == ""
 
 
 # --- refusals
@@ -187,8 +187,8 @@ def test_slugs_are_stored_as_sent(api):
 
 def test_missing_fields_get_the_recorded_error(api, shared):
     """The validation error for an empty body equals the recorded one."""
-    answer = api.post(EVENT_TYPES, {"title": "Tmp"})
-    assert answer.body["error"]["details"] == recorded_body(shared, "eventtypes_create_400")["error"]["details"]
+    response = api.post(EVENT_TYPES, {"title": "Tmp"})
+    assert response.body["error"]["details"] == recorded_body(shared, "eventtypes_create_400")["error"]["details"]
 
 
 @pytest.mark.parametrize(
@@ -232,9 +232,9 @@ def test_missing_fields_get_the_recorded_error(api, shared):
 )
 def test_invalid_values_are_validation_errors(api, field, given, rule, text):
     """An invalid value is a 400 whose validation error names the rule."""
-    answer = api.post(EVENT_TYPES, body(**{field: given}))
-    assert answer.error == (400, "Bad Request Exception")
-    assert answer.constraints[field][rule] == text
+    response = api.post(EVENT_TYPES, body(**{field: given}))
+    assert response.error == (400, "Bad Request Exception")
+    assert response.constraints[field][rule] == text
 
 
 def test_errors_inside_objects_are_children(api):
@@ -312,20 +312,20 @@ WEEKLY = {"interval": 1, "occurrences": 3, "frequency": "weekly"}
 )
 def test_invalid_combinations(api, more, status, code, text):
     """Forbidden combinations of fields have their own messages."""
-    answer = api.post(EVENT_TYPES, body(**more))
-    assert (answer.status, answer.body["error"]["code"], answer.message) == (status, code, text)
+    response = api.post(EVENT_TYPES, body(**more))
+    assert (response.status, response.body["error"]["code"], response.message) == (status, code, text)
     assert "intro" not in visible_slugs(api)
 
 
 def test_a_range_of_one_date_is_a_500(api):
     """A booking window of one date is a 500 without envelope."""
-    answer = api.post(EVENT_TYPES, body(bookingWindow={"type": "range", "value": ["2030-01-01"]}))
-    assert (answer.status, answer.body) == (500, {"statusCode": 500, "message": "Internal server error"})
+    response = api.post(EVENT_TYPES, body(bookingWindow={"type": "range", "value": ["2030-01-01"]}))
+    assert (response.status, response.body) == (500, {"statusCode": 500, "message": "Internal server error"})
 
 
 def test_an_invalid_update_changes_nothing(api):
     """A rejected update leaves every field as it was."""
-    event_type = made(api, seats=SEATS)
+    event_type = created(api, seats=SEATS)
     path = f"{EVENT_TYPES}/{event_type['id']}"
     assert api.patch(path, {"title": "New", "confirmationPolicy": {"type": "always"}}).status == 400
     assert api.get(path).data == event_type
@@ -334,7 +334,7 @@ def test_an_invalid_update_changes_nothing(api):
 @pytest.mark.servers("hosted", "self-hosted-2026-07")
 def test_a_slug_belongs_to_one_event_type_of_a_user(api):
     """A duplicate slug is rejected, with different messages on create and update; other users may have it."""
-    first, second = made(api), api.post(EVENT_TYPES, body(slug="second")).data
+    first, second = created(api), api.post(EVENT_TYPES, body(slug="second")).data
     assert api.post(EVENT_TYPES, body()).error == (400, "User already has an event type with this slug.")
     clash = api.patch(f"{EVENT_TYPES}/{second['id']}", {"slug": "intro"})
     assert (clash.error, clash.body["error"]["code"]) == ((400, "error_event_type_url_duplicate"), "TRPCError")
@@ -344,8 +344,8 @@ def test_a_slug_belongs_to_one_event_type_of_a_user(api):
 
 def test_null_for_a_required_column(api):
     """Null for a required field passes validation and is then a database error."""
-    answer = api.patch(f"{EVENT_TYPES}/{made(api)['id']}", {"title": None})
-    assert answer.error == (500, "There was an error, please try again later.")
+    response = api.patch(f"{EVENT_TYPES}/{created(api)['id']}", {"title": None})
+    assert response.error == (500, "There was an error, please try again later.")
 
 
 @pytest.mark.parametrize(
@@ -363,7 +363,7 @@ def test_null_for_a_required_column(api):
 def test_unknown_and_foreign_event_types(api, method, unknown, foreign):
     """Each operation has its own errors for unknown and foreign event types."""
     cy = api.as_user("cy")
-    event_type_id = made(api)["id"]
+    event_type_id = created(api)["id"]
     assert cy(method, f"{EVENT_TYPES}/99", {}).error == unknown
     assert cy(method, f"{EVENT_TYPES}/{event_type_id}", {}).error == (foreign[0], foreign[1].format(event_type_id))
 
@@ -389,7 +389,7 @@ def test_versions_of_event_types(api):
 
 def test_deleting_an_event_type_keeps_its_bookings(api):
     """A delete returns four fields, deletes the webhooks and keeps the bookings."""
-    event_type = made(api)
+    event_type = created(api)
     hooks = f"{EVENT_TYPES}/{event_type['id']}/webhooks"
     assert api.post(hooks, {"active": True, "subscriberUrl": "https://x.test/", "triggers": []}).status == 201
     stub = api.delete(f"{EVENT_TYPES}/{event_type['id']}").data
@@ -403,7 +403,7 @@ def test_deleting_an_event_type_keeps_its_bookings(api):
 
 def test_hidden_event_types_are_listed_for_the_owner_only(api):
     """Hidden event types are listed only for their owner, hidden booking fields for nobody."""
-    made(api, hidden=True)
+    created(api, hidden=True)
     assert "intro" in visible_slugs(api, "?username=ana")
     assert "intro" not in visible_slugs(api.as_user("bo"), "?username=ana")
     shown = api.as_user(None).get(f"{EVENT_TYPES}?username=ana").data[0]["bookingFields"]

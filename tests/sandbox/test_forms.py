@@ -60,14 +60,14 @@ GLOBAL = {
 }
 
 
-def refusal(read, data):
+def error_of(read, data):
     with pytest.raises(HttpError) as caught:
         read(data)
     return caught.value
 
 
-def tree(form, data):
-    return refusal(form.read, data).details["errors"]
+def errors_of(form, data):
+    return error_of(form.read, data).details["errors"]
 
 
 @pytest.mark.parametrize("name", GLOBAL)
@@ -75,7 +75,7 @@ def test_global_pipe_as_recorded(shared, name):
     """The validation error equals the recorded one, key order included."""
     form, data = GLOBAL[name]
     recorded = json.loads((shared / "reference/real" / f"{name}.json").read_text())["response"]["body"]["error"]
-    error = refusal(form.read, data)
+    error = error_of(form.read, data)
     assert json.dumps({"code": error.code, "message": error.message, "details": error.details}) == json.dumps(recorded)
 
 
@@ -85,7 +85,7 @@ def test_webhook_as_recorded(shared):
     recorded = body["error"]["details"]["errors"]
     triggers = recorded[2]["constraints"]["isEnum"].rpartition(": ")[2].split(", ")
     form = Form(*WEBHOOK.parts, Field("triggers", each(one_of(triggers)), array))
-    assert json.dumps(tree(form, {})) == json.dumps(recorded)
+    assert json.dumps(errors_of(form, {})) == json.dumps(recorded)
 
 
 @pytest.mark.parametrize(
@@ -102,14 +102,14 @@ def test_webhook_as_recorded(shared):
 def test_strict_pipe_as_recorded(shared, name, form, data):
     """The message equals the recorded one, with its spaces."""
     recorded = json.loads((shared / "reference/real" / f"{name}.json").read_text())["response"]["body"]["error"]
-    error = refusal(form.read_strict, data)
+    error = error_of(form.read_strict, data)
     assert (error.code, error.message, error.details) == (recorded["code"], recorded["message"], recorded["details"])
 
 
 def test_strict_nested_sentence():
     """Children follow their parent, and unknown fields come first."""
     data = {"start": "2027-02-25", "eventTypeId": 1, "attendee": {"name": 1, "timeZone": "Mars"}, "foo": 1}
-    assert refusal(BOOKING.read_strict, data).message == (
+    assert error_of(BOOKING.read_strict, data).message == (
         "foo property is wrong,property foo should not exist , "
         "attendee property is wrong, name property is wrong,name must be a string , "
         "timeZone property is wrong,timeZone must be a valid IANA time-zone "
@@ -120,18 +120,18 @@ def test_unknown_fields_are_dropped_at_every_depth():
     """Unknown fields are dropped at every depth, from the values and from the target in the error."""
     form = Form(Field("a", nested=Form(Field("b", string))))
     assert form.read({"a": {"b": "x", "c": 1}, "d": 1}) == {"a": {"b": "x"}}
-    assert tree(form, {"a": {"b": 1, "c": 1}, "d": 1})[0]["target"] == {"a": {"b": 1}}
+    assert errors_of(form, {"a": {"b": 1, "c": 1}, "d": 1})[0]["target"] == {"a": {"b": 1}}
 
 
 def test_lists_of_objects():
     """Errors inside a list are below the index; those of values that are not objects say so."""
     form = Form(Field("a", array, nested=Form(Field("b", string))))
-    (problem,) = tree(form, {"a": [{"b": "x"}, {"b": 1}, 7]})
+    (problem,) = errors_of(form, {"a": [{"b": "x"}, {"b": 1}, 7]})
     assert "constraints" not in problem
     inner, broken = problem["children"]
     assert (inner["property"], inner["value"], inner["children"][0]["property"]) == ("1", {"b": 1}, "b")
     assert broken["constraints"] == {"nestedValidation": "nested property 2 must be either object or array"}
-    (problem,) = tree(form, {"a": "text"})
+    (problem,) = errors_of(form, {"a": "text"})
     assert set(problem["constraints"]) == {"isArray", "nestedValidation"}
 
 
@@ -140,18 +140,18 @@ def test_absent_null_and_default():
     form = Form(Field("a", string, optional=True, default="x"), Field("b", string))
     assert form.read({"b": "y"}) == {"a": "x", "b": "y"}
     assert form.read({"a": None, "b": "y"}) == {"a": "x", "b": "y"}
-    assert "value" not in tree(form, {})[0]
-    assert tree(form, {"b": None})[0]["value"] is None
+    assert "value" not in errors_of(form, {})[0]
+    assert errors_of(form, {"b": None})[0]["value"] is None
 
 
 def test_partial_and_extended():
     """A partial form requires no field; `when` switches a field off."""
     form = Form(Field("a", string)).extended(Field("b", string, when=lambda target: "a" in target))
     assert form.read({"a": "x", "b": "y"}) == {"a": "x", "b": "y"}
-    assert [problem["property"] for problem in tree(form, {})] == ["a"]
+    assert [problem["property"] for problem in errors_of(form, {})] == ["a"]
     assert form.partial().read({}) == {}
     assert form.partial().read({"b": None}) == {"b": None}
-    assert tree(form.partial(), {"a": 1})[0]["property"] == "a"
+    assert errors_of(form.partial(), {"a": 1})[0]["property"] == "a"
 
 
 @pytest.mark.parametrize(
@@ -180,12 +180,12 @@ def test_take_and_skip(query, expected):
 )
 def test_take_and_skip_out_of_range(query, broken):
     """Values out of range are rejected rather than clamped."""
-    assert set(tree(Form(*take_and_skip()), query)[0]["constraints"]) == broken
+    assert set(errors_of(Form(*take_and_skip()), query)[0]["constraints"]) == broken
 
 
 def test_blank_take_of_bookings_lists():
     """Lists of bookings reject an empty `take`."""
-    assert tree(Form(*take_and_skip(blank_ok=False)), {"take": ""})
+    assert errors_of(Form(*take_and_skip(blank_ok=False)), {"take": ""})
 
 
 def test_conversions():

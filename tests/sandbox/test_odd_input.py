@@ -149,23 +149,23 @@ ODD: list[Any] = [
 ]
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def paths_in(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Return the paths of all values inside a value."""
     parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in parts:
         yield (*path, key)
-        yield from places(part, (*path, key))
+        yield from paths_in(part, (*path, key))
 
 
-def odd(chance: random.Random, value: Any) -> Any:
+def with_odd_values(rng: random.Random, value: Any) -> Any:
     """Return the value with one or two odd values in it."""
     value = copy.deepcopy(value)
-    for _ in range(chance.randint(1, 2)):
-        *way, last = chance.choice(list(places(value)))
+    for _ in range(rng.randint(1, 2)):
+        *parents, last = rng.choice(list(paths_in(value)))
         part = value
-        for key in way:
+        for key in parents:
             part = part[key]
-        part[last] = copy.deepcopy(chance.choice(ODD))
+        part[last] = copy.deepcopy(rng.choice(ODD))
     return value
 
 
@@ -173,18 +173,20 @@ def odd(chance: random.Random, value: Any) -> Any:
 @pytest.mark.parametrize("seed", range(4))
 def test_odd_input_fails_no_handler(seed):
     """With any value in any place, the response is an error or a result, and no handler fails."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     with Sandbox(bookings=5, now=MONDAY) as sandbox:
         for _ in range(10):
             for method, path, body, version in WRITES:
-                place = path.replace("UID", next(iter(sandbox.store.bookings)))
-                sent = json.dumps(odd(chance, body)).encode()
+                url = path.replace("UID", next(iter(sandbox.store.bookings)))
+                content = json.dumps(with_odd_values(rng, body)).encode()
                 send_request(
-                    sandbox, method, place, sent, version=version, headers={"Content-Type": "application/json"}
+                    sandbox, method, url, content, version=version, headers={"Content-Type": "application/json"}
                 )
-                assert sandbox.handler_errors == [], (method, path, sent)
+                assert sandbox.handler_errors == [], (method, path, content)
             for path, query, version in READS:
-                text = "&".join(f"{quote(name)}={quote(str(value))}" for name, value in odd(chance, query).items())
+                text = "&".join(
+                    f"{quote(name)}={quote(str(value))}" for name, value in with_odd_values(rng, query).items()
+                )
                 send_request(sandbox, "GET", f"{path}?{text}", version=version)
                 assert sandbox.handler_errors == [], (path, text)
             sandbox.reset()

@@ -49,8 +49,8 @@ def real(shared: Any, name: str) -> Any:
 )
 def test_invalid_requests_get_the_recorded_errors(api, shared, ask, name):
     """Message and validation error equal the recorded ones, with the defaults that they repeat."""
-    answer, error = api(*ask).body["error"], real(shared, name)["error"]
-    assert (answer["message"], answer["details"]) == (error["message"], error["details"])
+    response, error = api(*ask).body["error"], real(shared, name)["error"]
+    assert (response["message"], response["details"]) == (error["message"], error["details"])
 
 
 def test_users_have_the_recorded_fields(api, shared):
@@ -106,8 +106,8 @@ def test_unknown_attributes(api):
 def test_an_assignment_without_a_value_is_a_500(api):
     """An assignment without option and value is a 500 without envelope."""
     attribute = api.post(ATTRIBUTES, {"name": "T", "slug": "t", "type": "TEXT", "options": []}).data
-    answer = api.post(f"{ATTRIBUTES}/options/3", {"attributeId": attribute["id"]})
-    assert answer.body == {"statusCode": 500, "message": "Internal server error"}
+    response = api.post(f"{ATTRIBUTES}/options/3", {"attributeId": attribute["id"]})
+    assert response.body == {"statusCode": 500, "message": "Internal server error"}
 
 
 def test_number_attributes_with_text(api):
@@ -147,8 +147,8 @@ def test_removing_permissions_has_no_body(api):
     role = api.post(ROLES, {"name": "Booker", "permissions": ["booking.read"]}).data["id"]
     path = f"{ROLES}/{role}/permissions"
     for url in (f"{path}?permissions=booking.read", f"{path}/booking.read", path):
-        answer = api.delete(url)
-        assert (answer.status, answer.body) == (204, None)
+        response = api.delete(url)
+        assert (response.status, response.body) == (204, None)
     assert api.delete(f"{path}/fly.high").status == 400
     text = "Role with id nope within team id 1 not found"
     assert api.delete(f"{ROLES}/nope/permissions?permissions=booking.read").error == (404, text)

@@ -148,14 +148,14 @@ def test_endpoint_limit_replaces_the_default(credentials):
     ]
     server = sandbox.server(RouteTable(routes))
 
-    def answer(method, path):
+    def send(method, path):
         return asyncio.run(server.handle(HttpRequest(method, path, "", credentials, b"", "ip")))
 
-    answers = [answer("POST", f"/v2/g/{n}") for n in range(6)]
-    assert [answer.status for answer in answers] == [200] * 5 + [429]
+    answers = [send("POST", f"/v2/g/{n}") for n in range(6)]
+    assert [send.status for send in answers] == [200] * 5 + [429]
     assert "X-RateLimit-Limit-Default" not in answers[0].headers
     assert answers[5].headers["X-RateLimit-Reset-Booking_guests_add"] == "60"
-    other = answer("GET", "/v2/g")
+    other = send("GET", "/v2/g")
     assert other.headers["X-RateLimit-Remaining-Default"] == "999999"
 
 

@@ -34,7 +34,7 @@ def body(**more: Any) -> dict[str, Any]:
     return {"name": "Evenings", "timeZone": "Asia/Kolkata", "isDefault": False, **more}
 
 
-def made(api: ApiClient, **more: Any) -> Any:
+def created(api: ApiClient, **more: Any) -> Any:
     return api.post(SCHEDULES, body(**more)).data
 
 
@@ -45,39 +45,39 @@ def path(schedule: Any) -> str:
 def test_a_schedule_has_the_recorded_fields(api: ApiClient, shared: Path) -> None:
     """The response equals the recorded one for the same body."""
     real = recorded_body(shared, "schedules_create")["data"]
-    answer = made(api, name=real["name"], availability=[WEEKEND], overrides=[NEW_YEAR])
-    assert list(answer) == list(real)
-    assert answer == real | {"id": answer["id"]}
-    assert api.get(path(answer)).data == answer
-    assert answer in api.get(SCHEDULES).data
+    response = created(api, name=real["name"], availability=[WEEKEND], overrides=[NEW_YEAR])
+    assert list(response) == list(real)
+    assert response == real | {"id": response["id"]}
+    assert api.get(path(response)).data == response
+    assert response in api.get(SCHEDULES).data
 
 
 def test_the_default_availability(api: ApiClient) -> None:
     """Without availability it is Monday to Friday, 9 to 5; an empty list stays empty; rows without days are dropped."""
-    assert made(api)["availability"] == [{"days": WEEK, "startTime": "09:00", "endTime": "17:00"}]
-    assert made(api, availability=[])["availability"] == []
-    assert made(api, availability=[WEEKEND | {"days": []}, WEEKEND])["availability"] == [WEEKEND]
+    assert created(api)["availability"] == [{"days": WEEK, "startTime": "09:00", "endTime": "17:00"}]
+    assert created(api, availability=[])["availability"] == []
+    assert created(api, availability=[WEEKEND | {"days": []}, WEEKEND])["availability"] == [WEEKEND]
 
 
 def test_rows_are_stored_as_sent(api: ApiClient) -> None:
     """Reversed and overlapping rows and any case of the zone are accepted; a datetime is cut to its date."""
     rows = [WEEKEND, WEEKEND | {"startTime": "23:00", "endTime": "01:00"}]
-    answer = made(
+    response = created(
         api,
         name="",
         timeZone="asia/kolkata",
         availability=rows,
         overrides=[NEW_YEAR | {"date": "2027-01-01T09:00:00Z"}],
     )
-    assert (answer["name"], answer["timeZone"], answer["availability"]) == ("", "asia/kolkata", rows)
-    assert answer["overrides"] == [NEW_YEAR]
+    assert (response["name"], response["timeZone"], response["availability"]) == ("", "asia/kolkata", rows)
+    assert response["overrides"] == [NEW_YEAR]
 
 
 def test_missing_fields_are_the_recorded_400(api: ApiClient, shared: Path) -> None:
     """The validation error for missing fields equals the recorded one."""
-    answer = api.post(SCHEDULES, {"name": "x"})
-    assert answer.status == 400
-    assert answer.body["error"] == recorded_body(shared, "schedules_create_400")["error"]
+    response = api.post(SCHEDULES, {"name": "x"})
+    assert response.status == 400
+    assert response.body["error"] == recorded_body(shared, "schedules_create_400")["error"]
 
 
 @pytest.mark.parametrize(
@@ -109,13 +109,15 @@ def test_invalid_rows(api: ApiClient, more: Any, name: str, text: str) -> None:
 
 def test_invalid_days_get_the_recorded_error(api: ApiClient, shared: Path) -> None:
     """The validation error for an invalid row equals the recorded one."""
-    answer = api.patch(path(made(api)), {"availability": [{"days": ["Funday"], "startTime": "9", "endTime": "10"}]})
-    assert answer.body["error"] == recorded_body(shared, "organisations/org_user_schedules_update_400")["error"]
+    response = api.patch(
+        path(created(api)), {"availability": [{"days": ["Funday"], "startTime": "9", "endTime": "10"}]}
+    )
+    assert response.body["error"] == recorded_body(shared, "organisations/org_user_schedules_update_400")["error"]
 
 
 def test_an_update_replaces_only_the_given_fields(api: ApiClient, shared: Path) -> None:
     """An update replaces whole lists; an empty body changes nothing; null for the name is a 500."""
-    schedule = made(api, availability=[WEEKEND], overrides=[NEW_YEAR])
+    schedule = created(api, availability=[WEEKEND], overrides=[NEW_YEAR])
     changed = api.patch(path(schedule), {"name": "Evenings 2", "overrides": []}).data
     assert changed == recorded_body(shared, "schedules_patch")["data"] | {"id": schedule["id"]}
     assert api.patch(path(schedule), {}).data == changed
@@ -126,13 +128,13 @@ def test_an_update_replaces_only_the_given_fields(api: ApiClient, shared: Path) 
 
 def test_the_default_schedule(api: ApiClient) -> None:
     """`isDefault: true` moves the default, `false` does nothing, and deleting the default leaves none."""
-    first, second = api.get(f"{SCHEDULES}/default").data, made(api, isDefault=True)
+    first, second = api.get(f"{SCHEDULES}/default").data, created(api, isDefault=True)
     assert api.get(f"{SCHEDULES}/default").data == second
     assert api.get(path(first)).data["isDefault"] is False
     assert api.patch(path(second), {"isDefault": False}).data["isDefault"] is True
     assert api.delete(path(second)).body == {"status": "success"}
     assert api.get(f"{SCHEDULES}/default").body == {"status": "success", "data": None}
-    assert made(api)["isDefault"] is False
+    assert created(api)["isDefault"] is False
     assert api.patch(path(first), {"isDefault": True}).data["isDefault"] is True
 
 
@@ -150,7 +152,7 @@ def test_a_host_without_schedule_offers_the_working_week(api: ApiClient) -> None
 
 def test_foreign_and_unknown_schedules(api: ApiClient) -> None:
     """Unknown ids are a 404 (400 on DELETE), foreign ones a 403, ids that are no numbers a 500."""
-    schedule, bo = made(api), api.as_user("bo")
+    schedule, bo = created(api), api.as_user("bo")
     foreign = (403, f"User with ID=2 does not own schedule with ID={schedule['id']}")
     assert bo.get(path(schedule)).error == foreign
     assert bo.patch(path(schedule), {}).error == foreign
@@ -174,5 +176,5 @@ def test_versions_of_schedules(api: ApiClient) -> None:
 def test_numbers_are_days_in_legacy_formats() -> None:
     """With `legacy_formats` days may be numbers, 0 = Sunday; without, they are rejected."""
     with Sandbox(legacy_formats=True) as sandbox:
-        rows = made(ApiClient(sandbox, "2024-06-11"), availability=[WEEKEND | {"days": [0, 6]}])["availability"]
+        rows = created(ApiClient(sandbox, "2024-06-11"), availability=[WEEKEND | {"days": [0, 6]}])["availability"]
         assert rows == [WEEKEND | {"days": ["Sunday", "Saturday"]}]

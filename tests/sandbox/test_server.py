@@ -38,12 +38,12 @@ def serve(sandbox, *routes):
     """Return a server for these routes, without a socket."""
     server = sandbox.server(RouteTable(routes))
 
-    def answer(method, path, **headers):
+    def send(method, path, **headers):
         url, _, query = path.partition("?")
         incoming = HttpRequest(method, url, query, {"Authorization": "cal_sandbox"} | headers, b"", "ip")
         return asyncio.run(server.handle(incoming))
 
-    return answer
+    return send
 
 
 # --- paths and methods
@@ -89,15 +89,15 @@ def test_options(sandbox):
 
 def test_literal_before_placeholder(sandbox):
     """A literal segment wins over a placeholder if its route has the version; values are decoded."""
-    answer = serve(
+    send = serve(
         sandbox,
         Route("GET", "/v2/a/{id}", lambda call: call.path["id"]),
         Route("GET", "/v2/a/default", lambda call: "literal", versions=frozenset({"2024-06-11"})),
     )
-    literal = answer("GET", "/v2/a/default", **{"cal-api-version": "2024-06-11"})
+    literal = send("GET", "/v2/a/default", **{"cal-api-version": "2024-06-11"})
     assert json.loads(literal.body)["data"] == "literal"
-    assert json.loads(answer("GET", "/v2/a/default").body)["data"] == "default"
-    assert json.loads(answer("GET", "/v2/a/x%20%2Fy").body)["data"] == "x /y"
+    assert json.loads(send("GET", "/v2/a/default").body)["data"] == "default"
+    assert json.loads(send("GET", "/v2/a/x%20%2Fy").body)["data"] == "x /y"
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ def test_literal_before_placeholder(sandbox):
 )
 def test_version(sandbox, sent, status):
     """A route exists in its versions only; a missing or unknown header is 2024-04-15."""
-    answer = serve(sandbox, Route("GET", "/v2/b", lambda call: call.version, versions=frozenset({"2024-08-13"})))
-    assert answer("GET", "/v2/b", **({"cal-api-version": sent} if sent else {})).status == status
+    send = serve(sandbox, Route("GET", "/v2/b", lambda call: call.version, versions=frozenset({"2024-08-13"})))
+    assert send("GET", "/v2/b", **({"cal-api-version": sent} if sent else {})).status == status
     old = serve(sandbox, Route("GET", "/v2/b", lambda call: call.version, versions=frozenset({"2024-04-15"})))
     assert old("GET", "/v2/b", **{"cal-api-version": "garbage"}).status == 200
 
@@ -221,7 +221,7 @@ def test_etag_as_recorded(shared, name):
 
 def test_shapes_of_responses(sandbox):
     """Values get an envelope, pages also a pagination object; raw responses are sent unchanged."""
-    answer = serve(
+    send = serve(
         sandbox,
         Route("GET", "/v2/none", lambda call: None),
         Route("POST", "/v2/status", lambda call: Status(), status=201),
@@ -229,12 +229,12 @@ def test_shapes_of_responses(sandbox):
         Route("GET", "/v2/bare", lambda call: RawResponse("text", 418, content_type="text/plain")),
         Route("DELETE", "/v2/gone", lambda call: RawResponse(None, 204)),
     )
-    assert json.loads(answer("GET", "/v2/none").body) == {"status": "success", "data": None}
-    assert (answer("POST", "/v2/status").status, answer("POST", "/v2/status").body) == (201, b'{"status":"success"}')
-    assert json.loads(answer("GET", "/v2/page").body)["pagination"]["currentPage"] == 2
-    bare = answer("GET", "/v2/bare")
+    assert json.loads(send("GET", "/v2/none").body) == {"status": "success", "data": None}
+    assert (send("POST", "/v2/status").status, send("POST", "/v2/status").body) == (201, b'{"status":"success"}')
+    assert json.loads(send("GET", "/v2/page").body)["pagination"]["currentPage"] == 2
+    bare = send("GET", "/v2/bare")
     assert (bare.status, bare.body, bare.content_type) == (418, b"text", "text/plain")
-    assert (answer("DELETE", "/v2/gone").status, answer("DELETE", "/v2/gone").body) == (204, b"")
+    assert (send("DELETE", "/v2/gone").status, send("DELETE", "/v2/gone").body) == (204, b"")
 
 
 @pytest.mark.parametrize(
@@ -260,8 +260,8 @@ def test_bug_in_a_handler(sandbox, caplog):
         raise KeyError("oops")
 
     with caplog.at_level(logging.ERROR, "calcom_async.sandbox"):
-        answer = serve(sandbox, Route("GET", "/v2/x", broken))("GET", "/v2/x")
-    assert json.loads(answer.body) == {"statusCode": 500, "message": "Internal server error"}
+        send = serve(sandbox, Route("GET", "/v2/x", broken))("GET", "/v2/x")
+    assert json.loads(send.body) == {"statusCode": 500, "message": "Internal server error"}
     assert [type(error) for error in sandbox.handler_errors] == [KeyError]
     assert "GET /v2/x" in caplog.text
 
@@ -291,8 +291,8 @@ def test_odd_query_keys(sandbox, key):
 @pytest.mark.parametrize("query", ["s=a,b", "s=a, b", "s=a&s=b", "s[]=a&s[]=b", "s[0]=a&s[1]=b"])
 def test_list_parameters(sandbox, query):
     """Commas, repeated keys and brackets all make a list."""
-    answer = serve(sandbox, Route("GET", "/v2/l", lambda call: [call.params("s"), call.params("t"), call.param("u")]))
-    assert json.loads(answer("GET", f"/v2/l?{query.replace(' ', '%20')}").body)["data"] == [["a", "b"], None, None]
+    send = serve(sandbox, Route("GET", "/v2/l", lambda call: [call.params("s"), call.params("t"), call.param("u")]))
+    assert json.loads(send("GET", f"/v2/l?{query.replace(' ', '%20')}").body)["data"] == [["a", "b"], None, None]
 
 
 @pytest.mark.parametrize(
@@ -301,13 +301,13 @@ def test_list_parameters(sandbox, query):
 )
 def test_integer_paths(sandbox, text, status, checked_status):
     """An id that is no number is a 500 of the database, or a 400 on checked routes; fractions are cut."""
-    answer = serve(
+    send = serve(
         sandbox,
         Route("GET", "/v2/i/{id}", lambda call: call.int_path("id")),
         Route("GET", "/v2/c/{id}", lambda call: call.int_path("id", checked=True)),
     )
-    assert answer("GET", f"/v2/i/{text}").status == status
-    assert answer("GET", f"/v2/c/{text}").status == checked_status
+    assert send("GET", f"/v2/i/{text}").status == status
+    assert send("GET", f"/v2/c/{text}").status == checked_status
 
 
 # --- recording, state, life

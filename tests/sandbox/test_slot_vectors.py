@@ -61,7 +61,7 @@ class Vector:
     @property
     def deeds(self) -> list[tuple[str, str, int]]:
         """Triples: book or reserve, start, index of the event type."""
-        parts = [[*deed.split(), "type", "0"] for deed in self.before or []]
+        parts = [[*action.split(), "type", "0"] for action in self.before or []]
         return [(part[0], part[1], int(part[3])) for part in parts]
 
 
@@ -98,7 +98,7 @@ def play_pure(vector: Vector, ask: Wire) -> dict[str, list[Any]]:
     kind = vector.types[at]
     taken = Counter(start for _, start, other in vector.deeds if other == at) if "seats" in kind else Counter()
     days = available_slots(
-        pure_query(vector, query), pure_event(vector, kind), [pure_host(vector, at, query)], pure_held(vector, at)
+        pure_query(vector, query), pure_event(vector, kind), [pure_host(vector, at, query)], pure_reserved(vector, at)
     )
     length = timedelta(minutes=query.get("duration") or kind["length"])
     return {day: [pure_slot(start, length, kind, query, taken) for start in starts] for day, starts in days.items()}
@@ -142,20 +142,20 @@ def pure_window(text: str | None) -> BookingWindow:
     return BookingWindow(parsed["value"], parsed["type"] == "businessDays", parsed["rolling"])
 
 
-def stretch(vector: Vector, start: str, other: int) -> tuple[int, int]:
+def time_range(vector: Vector, start: str, other: int) -> tuple[int, int]:
     begins = milliseconds(moment_of(start))
     return begins, begins + vector.types[other]["length"] * MINUTE
 
 
 def pure_host(vector: Vector, at: int, query: Wire) -> Host:
-    held = []
-    for deed, start, other in vector.deeds:
+    booked_times = []
+    for action, start, other in vector.deeds:
         booked = vector.types[other]
         policy = booked.get("confirmationPolicy")
-        if deed == "book" and (policy is None or (other == at and "block true" in policy)):
-            held.append(
+        if action == "book" and (policy is None or (other == at and "block true" in policy)):
+            booked_times.append(
                 BusyBooking(
-                    *stretch(vector, start, other),
+                    *time_range(vector, start, other),
                     booked.get("beforeEventBuffer", 0),
                     booked.get("afterEventBuffer", 0),
                     open_seat="seats" in booked and other == at,
@@ -163,19 +163,19 @@ def pure_host(vector: Vector, at: int, query: Wire) -> Host:
                 )
             )
     counted = [
-        CountedBooking(*stretch(vector, start, other))
-        for deed, start, other in vector.deeds
-        if deed == "book" and other == at
+        CountedBooking(*time_range(vector, start, other))
+        for action, start, other in vector.deeds
+        if action == "book" and other == at
     ]
-    return Host(read_schedule(vector.zone, vector.availability, vector.dates), held, counted=counted)
+    return Host(read_schedule(vector.zone, vector.availability, vector.dates), booked_times, counted=counted)
 
 
-def pure_held(vector: Vector, at: int) -> Reserved:
-    reserved = [(start, other) for deed, start, other in vector.deeds if deed == "reserve"]
-    busy = [stretch(vector, start, other) for start, other in reserved if "seats" not in vector.types[other]]
+def pure_reserved(vector: Vector, at: int) -> Reserved:
+    reserved = [(start, other) for action, start, other in vector.deeds if action == "reserve"]
+    busy = [time_range(vector, start, other) for start, other in reserved if "seats" not in vector.types[other]]
     seated = "seats" in vector.types[at]
     return Reserved(
-        busy, frozenset(stretch(vector, start, at)[0] for _, start, other in vector.deeds if seated and other == at)
+        busy, frozenset(time_range(vector, start, at)[0] for _, start, other in vector.deeds if seated and other == at)
     )
 
 
@@ -215,7 +215,7 @@ def play_http(vector: Vector) -> list[dict[str, list[Any]]]:
             host["event types"].post("/v2/event-types", http_event(kind, number, saved["id"])).data["id"]
             for number, kind in enumerate(vector.types)
         ]
-        booked = [http_deed(host, deed, number, ids) for number, deed in enumerate(vector.deeds)]
+        booked = [http_action(host, action, number, ids) for number, action in enumerate(vector.deeds)]
         answers = [http_ask(host["slots"].as_user(None), ask, ids, booked) for ask in vector.ask]
         assert sandbox.handler_errors == []
         return answers
@@ -247,9 +247,9 @@ def http_event(kind: Wire, number: int, schedule_id: int) -> Wire:
     return body
 
 
-def http_deed(host: dict[str, ApiClient], deed: tuple[str, str, int], number: int, ids: list[int]) -> str:
-    what, start, other = deed
-    if what == "reserve":
+def http_action(host: dict[str, ApiClient], action: tuple[str, str, int], number: int, ids: list[int]) -> str:
+    verb, start, other = action
+    if verb == "reserve":
         body = {"eventTypeId": ids[other], "slotStart": start}
         uid: str = host["slots"].as_user(None).post("/v2/slots/reservations", body).data["reservationUid"]
         return uid

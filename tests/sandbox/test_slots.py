@@ -40,7 +40,7 @@ def at(text: str) -> int:
     return milliseconds(datetime.fromisoformat(text).replace(tzinfo=UTC))
 
 
-def asked(start: str, end: str | None = None, *, now: str = NOW, **more: Any) -> Query:
+def whole_days(start: str, end: str | None = None, *, now: str = NOW, **more: Any) -> Query:
     """Return a query over whole days."""
     last = at(end or start) + DAY - 1000 if "T" not in (end or start) else at(end or start)
     return Query(at(start), last, at(now), **more)
@@ -56,27 +56,29 @@ def host(*hours: str, zone: str = "UTC", overrides: tuple[str, ...] = (), **more
     return Host(read_schedule(zone, [{"days": DAYS, **row} for row in rows], dates), **more)
 
 
-def held(start: str, minutes: int, **more: Any) -> BusyBooking:
+def busy_booking(start: str, minutes: int, **more: Any) -> BusyBooking:
     return BusyBooking(at(start), at(start) + minutes * MINUTE, **more)
 
 
-def times(found: dict[str, list[int]]) -> dict[str, str]:
-    return {day: " ".join(to_datetime(start).strftime("%H:%M") for start in starts) for day, starts in found.items()}
+def times(slots_by_day: dict[str, list[int]]) -> dict[str, str]:
+    return {
+        day: " ".join(to_datetime(start).strftime("%H:%M") for start in starts) for day, starts in slots_by_day.items()
+    }
 
 
 def on_wednesday(event: EventSettings, *hosts: Host, reserved: Reserved = Reserved(), **more: Any) -> str:  # noqa: B008
-    return times(available_slots(asked(WEDNESDAY, **more), event, hosts, reserved)).get(WEDNESDAY, "")
+    return times(available_slots(whole_days(WEDNESDAY, **more), event, hosts, reserved)).get(WEDNESDAY, "")
 
 
 def test_an_interval_longer_than_the_event_is_kept_over_a_short_gap() -> None:
     """A range that begins inside the step of an earlier slot continues at the end of that step."""
-    busy = host("09:00-12:00", bookings=[held("2030-03-06T10:00", 15)])
+    busy = host("09:00-12:00", bookings=[busy_booking("2030-03-06T10:00", 15)])
     assert on_wednesday(EventSettings(15, interval=45), busy) == "09:00 09:45 10:30 11:15"
 
 
 def test_the_slot_grid_restarts_after_a_gap() -> None:
     """After a busy time the slot grid restarts at the rounded end."""
-    busy = host("09:00-12:00", bookings=[held("2030-03-06T10:00", 20)])
+    busy = host("09:00-12:00", bookings=[busy_booking("2030-03-06T10:00", 20)])
     assert on_wednesday(EventSettings(45), busy) == "09:00 10:30 11:15"
 
 
@@ -94,13 +96,13 @@ def test_a_start_with_taken_seats_is_not_hidden() -> None:
 
 def test_buffers_of_both_event_types_add_up() -> None:
     """Before a booking: its own buffer before, and the queried one's after; after it the other way round."""
-    busy = host("09:00-13:00", bookings=[held("2030-03-06T10:30", 30, before=15, after=5)])
+    busy = host("09:00-13:00", bookings=[busy_booking("2030-03-06T10:30", 30, before=15, after=5)])
     assert on_wednesday(EventSettings(15, before=10, after=15), busy).split()[3:5] == ["09:45", "11:15"]
 
 
 def test_an_open_seat_blocks_only_its_buffers() -> None:
     """A seated booking's own time stays available; its buffers block."""
-    busy = host("09:00-12:00", bookings=[held("2030-03-06T10:00", 30, open_seat=True)])
+    busy = host("09:00-12:00", bookings=[busy_booking("2030-03-06T10:00", 30, open_seat=True)])
     assert on_wednesday(EventSettings(30, before=30), busy) == "09:00 09:30 10:00 11:00 11:30"
 
 
@@ -112,8 +114,8 @@ def test_buffers_of_calendar_entries() -> None:
 
 def test_a_booking_outside_the_range_does_not_block() -> None:
     """Bookings outside the range do not block, even if their buffers reach into it."""
-    busy = host("09:00-12:00", bookings=[held("2030-03-06T09:00", 30, after=60)])
-    assert times(available_slots(asked("2030-03-06T09:31", "2030-03-06T11:00"), EventSettings(30), [busy])) == {
+    busy = host("09:00-12:00", bookings=[busy_booking("2030-03-06T09:00", 30, after=60)])
+    assert times(available_slots(whole_days("2030-03-06T09:31", "2030-03-06T11:00"), EventSettings(30), [busy])) == {
         WEDNESDAY: "10:00 10:30"
     }
 
@@ -121,7 +123,7 @@ def test_a_booking_outside_the_range_does_not_block() -> None:
 def test_the_rescheduled_booking_does_not_block() -> None:
     """Neither the rescheduled booking nor its copy in a calendar blocks."""
     entry = (at("2030-03-06T10:00"), at("2030-03-06T11:00"))
-    moving = host("09:00-12:00", bookings=[held("2030-03-06T10:00", 60, moving=True)], calendar=[entry])
+    moving = host("09:00-12:00", bookings=[busy_booking("2030-03-06T10:00", 60, moving=True)], calendar=[entry])
     assert on_wednesday(EventSettings(60), moving) == "09:00 10:00 11:00"
 
 
@@ -133,7 +135,7 @@ def test_rows_that_touch() -> None:
 
 def test_a_meeting_over_midnight() -> None:
     """23:59 means midnight, and the next day's 00:00 continues from there."""
-    query = asked("2030-03-06T22:00", "2030-03-07T02:00")
+    query = whole_days("2030-03-06T22:00", "2030-03-07T02:00")
     nights = host("00:00-23:59")
     assert times(available_slots(query, EventSettings(120, interval=60), [nights])) == {
         WEDNESDAY: "22:00 23:00",
@@ -144,20 +146,22 @@ def test_a_meeting_over_midnight() -> None:
 def test_an_override_replaces_the_hours_of_its_date() -> None:
     """The overrides of a date replace its hours; 00:00-00:00 is a day off."""
     dates = ("2030-03-06 10:00-11:00", "2030-03-06 14:00-15:00", "2030-03-07 00:00-00:00")
-    days = available_slots(asked("2030-03-05", "2030-03-08"), EventSettings(60), [host("09:00-10:00", overrides=dates)])
+    days = available_slots(
+        whole_days("2030-03-05", "2030-03-08"), EventSettings(60), [host("09:00-10:00", overrides=dates)]
+    )
     assert times(days) == {"2030-03-05": "09:00", "2030-03-06": "10:00 14:00", "2030-03-08": "09:00"}
 
 
 def test_an_override_is_not_cut_to_the_query() -> None:
     """Without a time zone, overrides of neighboring days appear too; with one, only the requested dates do."""
     away = host("09:00-10:00", overrides=("2030-03-07 12:00-13:00",))
-    assert list(available_slots(asked(WEDNESDAY), EventSettings(60), [away])) == [WEDNESDAY, "2030-03-07"]
-    assert list(available_slots(asked(WEDNESDAY, zone=zone("UTC")), EventSettings(60), [away])) == [WEDNESDAY]
+    assert list(available_slots(whole_days(WEDNESDAY), EventSettings(60), [away])) == [WEDNESDAY, "2030-03-07"]
+    assert list(available_slots(whole_days(WEDNESDAY, zone=zone("UTC")), EventSettings(60), [away])) == [WEDNESDAY]
 
 
 def test_hours_on_the_day_of_a_clock_change() -> None:
     """On the day of a clock change the hours have the server's errors: 00:00 begins at 23:00, 14:00 is read as 2:00."""
-    whole = asked("2030-03-10T04:00", "2030-03-11T03:00")
+    whole = whole_days("2030-03-10T04:00", "2030-03-11T03:00")
     night = available_slots(whole, EventSettings(60), [host("00:00-05:00", zone="America/New_York")])
     assert times(night) == {"2030-03-10": "04:00 05:00 06:00 07:00 08:00"}
     afternoon = available_slots(whole, EventSettings(60), [host("14:00-16:00", zone="America/New_York")])
@@ -168,7 +172,7 @@ def test_weeks_of_limits_begin_on_sunday() -> None:
     """A weekly limit counts from Sunday to Saturday."""
     full = host("09:00-10:00", counted=[CountedBooking(at("2030-03-09T09:00"), at("2030-03-09T10:00"))])
     limited = EventSettings(60, limits=Limits({"week": 1}, {}))
-    assert list(available_slots(asked("2030-03-02", "2030-03-11"), limited, [full])) == [
+    assert list(available_slots(whole_days("2030-03-02", "2030-03-11"), limited, [full])) == [
         "2030-03-02",
         "2030-03-10",
         "2030-03-11",
@@ -179,7 +183,7 @@ def test_yearly_limits_count_bookings_outside_the_query() -> None:
     """A booking in January counts for the yearly limit of all months."""
     full = host("09:00-10:00", counted=[CountedBooking(at("2030-01-09T09:00"), at("2030-01-09T10:00"))])
     limited = EventSettings(60, limits=Limits({"year": 1}, {}))
-    assert list(available_slots(asked("2030-12-30", "2031-01-01"), limited, [full])) == ["2031-01-01"]
+    assert list(available_slots(whole_days("2030-12-30", "2031-01-01"), limited, [full])) == ["2031-01-01"]
 
 
 def test_duration_limits_leave_room_for_what_fits() -> None:
@@ -195,19 +199,19 @@ def test_a_rolling_window_counts_days_with_slots() -> None:
     """A rolling window of two days skips a day without slots."""
     event = EventSettings(60, window=BookingWindow(2, rolling=True))
     off = host("09:00-10:00", overrides=("2026-11-23 00:00-00:00",))
-    assert list(available_slots(asked("2026-11-22", "2026-12-01"), event, [off])) == ["2026-11-22", "2026-11-24"]
+    assert list(available_slots(whole_days("2026-11-22", "2026-12-01"), event, [off])) == ["2026-11-22", "2026-11-24"]
 
 
 def test_a_window_of_business_days() -> None:
     """A window of one business day from Friday ends on Monday; the weekend is available."""
     event = EventSettings(60, window=BookingWindow(1, business=True))
-    days = available_slots(asked("2026-11-27", "2026-12-05", now="2026-11-27T08:00"), event, [host("09:00-10:00")])
+    days = available_slots(whole_days("2026-11-27", "2026-12-05", now="2026-11-27T08:00"), event, [host("09:00-10:00")])
     assert list(days) == ["2026-11-27", "2026-11-28", "2026-11-29", "2026-11-30"]
 
 
 def test_the_minimum_notice_is_exact() -> None:
     """At 08:50:11 with an hour's notice, 09:50 is 11 seconds too soon."""
-    query = asked("2026-11-23", now="2026-11-23T08:50:11")
+    query = whole_days("2026-11-23", now="2026-11-23T08:50:11")
     assert times(available_slots(query, EventSettings(25, notice=60), [host("09:00-11:00")])) == {"2026-11-23": "10:15"}
 
 
@@ -234,8 +238,8 @@ def test_ranges_subtract_and_intersect() -> None:
 def test_a_time_off_the_slot_grid_can_be_free() -> None:
     """A time off the slot grid is free if it is inside the hours."""
     day = host("09:00-12:00")
-    assert is_free(asked("2030-03-06T10:07", "2030-03-06T10:37"), EventSettings(30), day)
-    assert not is_free(asked("2030-03-06T11:45", "2030-03-06T12:15"), EventSettings(30), day)
+    assert is_free(whole_days("2030-03-06T10:07", "2030-03-06T10:37"), EventSettings(30), day)
+    assert not is_free(whole_days("2030-03-06T11:45", "2030-03-06T12:15"), EventSettings(30), day)
 
 
 # --- over HTTP
@@ -368,9 +372,9 @@ def test_invalid_queries_get_a_sentence(api: ApiClient, query: Any, status: int,
 
 def test_missing_dates_get_the_recorded_error(api: ApiClient, shared: Any) -> None:
     """Missing dates get the recorded error; other versions are a 404."""
-    answer = api.get("/v2/slots?eventTypeId=3")
+    response = api.get("/v2/slots?eventTypeId=3")
     real = recorded_body(shared, "slots_no_dates_400")
-    assert answer.body["error"] == real["error"]
+    assert response.body["error"] == real["error"]
     assert ApiClient(api.sandbox, "2024-08-13").get("/v2/slots?eventTypeId=3").status == 404
 
 
@@ -386,8 +390,8 @@ def test_legacy_formats_accept_the_older_names() -> None:
     """`startTime` and `endTime`, and a slug next to an id, work only with `legacy_formats`."""
     with Sandbox(legacy_formats=True) as sandbox:
         api = ApiClient(sandbox, "2024-09-04")
-        answer = api.get("/v2/slots?startTime=2030-03-06&endTime=2030-03-06&eventTypeId=1&eventTypeSlug=thirty")
-        assert list(answer.data) == [WEDNESDAY]
+        response = api.get("/v2/slots?startTime=2030-03-06&endTime=2030-03-06&eventTypeId=1&eventTypeSlug=thirty")
+        assert list(response.data) == [WEDNESDAY]
 
 
 def test_bookings_that_block(api: ApiClient) -> None:
@@ -436,7 +440,7 @@ def test_slots_stay_fast_with_many_bookings() -> None:
 # --- what a booking must pass
 
 
-def refusal_of(api: ApiClient, event_type_id: int, start: str, **more: Any) -> tuple[int, str] | None:
+def error_of(api: ApiClient, event_type_id: int, start: str, **more: Any) -> tuple[int, str] | None:
     begins = datetime.fromisoformat(start).replace(tzinfo=UTC)
     record = api.sandbox.store.event_types[event_type_id]
     end = begins + timedelta(minutes=record["lengthInMinutes"])
@@ -452,24 +456,24 @@ def test_the_order_of_the_checks_of_a_booking(api: ApiClient) -> None:
     window = {"type": "calendarDays", "value": 3000}
     event_type_id = event_type(api, minimumBookingNotice=60, bookingWindow=window, bookingLimitsCount={"day": 1})
     too_soon = 'The event type can\'t be booked at the "start" time provided.'
-    assert refusal_of(api, event_type_id, "2026-11-22T07:59") == (400, "Attempting to book a meeting in the past.")
+    assert error_of(api, event_type_id, "2026-11-22T07:59") == (400, "Attempting to book a meeting in the past.")
     for outside in ("2026-11-22T08:59", "2036-03-05T15:00"):
-        status, message = refusal_of(api, event_type_id, outside) or (0, "")
+        status, message = error_of(api, event_type_id, outside) or (0, "")
         assert (status, message[: len(too_soon)]) == (400, too_soon)
-    assert refusal_of(api, event_type_id, "2030-03-06T15:07") is None
+    assert error_of(api, event_type_id, "2030-03-06T15:07") is None
     not_free = (400, "User either already has booking at this time or is not available")
-    assert refusal_of(api, event_type_id, "2030-03-06T21:30") == not_free
+    assert error_of(api, event_type_id, "2030-03-06T21:30") == not_free
     booking = book(api, event_type_id, "2030-03-06T15:00")
-    assert refusal_of(api, event_type_id, "2030-03-06T18:00") == (401, "booking_limit_reached")
-    assert refusal_of(api, event_type_id, "2030-03-06T15:30", ignore_uid=booking.uid) is None
+    assert error_of(api, event_type_id, "2030-03-06T18:00") == (401, "booking_limit_reached")
+    assert error_of(api, event_type_id, "2030-03-06T15:30", ignore_uid=booking.uid) is None
 
 
 def test_a_booking_above_the_limit_of_minutes(api: ApiClient) -> None:
     """60 of 90 minutes are used, so another hour is a 401."""
     event_type_id = event_type(api, bookingLimitsDuration={"day": 90})
     book(api, event_type_id, "2030-03-06T15:00")
-    assert refusal_of(api, event_type_id, "2030-03-06T18:00") == (401, "duration_limit_reached")
-    assert refusal_of(api, event_type_id, "2030-03-07T18:00") is None
+    assert error_of(api, event_type_id, "2030-03-06T18:00") == (401, "duration_limit_reached")
+    assert error_of(api, event_type_id, "2030-03-07T18:00") is None
 
 
 def test_buffers_of_neighboring_bookings_block(api: ApiClient) -> None:
@@ -477,8 +481,8 @@ def test_buffers_of_neighboring_bookings_block(api: ApiClient) -> None:
     buffered = event_type(api, afterEventBuffer=30)
     other = event_type(api, slug="other")
     book(api, buffered, "2030-03-06T15:00")
-    assert refusal_of(api, other, "2030-03-06T16:15") is not None
-    assert refusal_of(api, other, "2030-03-06T16:30") is None
+    assert error_of(api, other, "2030-03-06T16:15") is not None
+    assert error_of(api, other, "2030-03-06T16:30") is None
 
 
 # --- reservations
@@ -491,11 +495,11 @@ def reserve(api: ApiClient, event_type_id: int, start: str = "2030-03-06T15:00:0
 def test_a_reservation_has_the_recorded_fields(api: ApiClient, shared: Any) -> None:
     """A reservation has the recorded keys; reading it omits the duration."""
     event_type_id = event_type(api, lengthInMinutesOptions=[30, 60])
-    answer = reserve(api, event_type_id, slotDuration=30, reservationDuration=7).data
-    assert list(answer) == list(recorded_body(shared, "slots_reserve")["data"])
-    assert answer["slotEnd"] == "2030-03-06T15:30:00.000Z"
-    assert answer["reservationUntil"] == "2026-11-22T08:07:00.000Z"
-    read = api.get(f"/v2/slots/reservations/{answer['reservationUid']}").data
+    response = reserve(api, event_type_id, slotDuration=30, reservationDuration=7).data
+    assert list(response) == list(recorded_body(shared, "slots_reserve")["data"])
+    assert response["slotEnd"] == "2030-03-06T15:30:00.000Z"
+    assert response["reservationUntil"] == "2026-11-22T08:07:00.000Z"
+    read = api.get(f"/v2/slots/reservations/{response['reservationUid']}").data
     assert set(read) == set(recorded_body(shared, "slots_reservation_get")["data"])
 
 

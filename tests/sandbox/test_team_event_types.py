@@ -111,8 +111,8 @@ def test_a_pending_member_fails_the_request_but_the_event_type_stays(api):
     """A pending member causes an error, but the event type is created, as on the real server."""
     for membership in api.sandbox.store.memberships.values():
         membership["accepted"] = (membership["team_id"], membership["user_id"]) != (2, CY)
-    answer = api.post(SALES, body(schedulingType="collective", assignAllTeamMembers=True))
-    assert (answer.status, answer.body["error"]["code"]) == (403, "TRPCError")
+    response = api.post(SALES, body(schedulingType="collective", assignAllTeamMembers=True))
+    assert (response.status, response.body["error"]["code"]) == (403, "TRPCError")
     [left] = api.get(SALES).data
     assert (left["slug"], left["hosts"]) == ("intro", [])
 
@@ -156,8 +156,8 @@ def test_a_phone_number_instead_of_an_email(api):
 @pytest.mark.servers("self-hosted-2025-12")
 def test_the_list_of_all_event_types_fails_in_2025(api):
     """The route order of the build of 2025-12 hides it, so it always fails there."""
-    answer = api.get("/v2/organizations/1/teams/event-types")
-    assert answer.error == (500, "There was an error, please try again later.")
+    response = api.get("/v2/organizations/1/teams/event-types")
+    assert response.error == (500, "There was an error, please try again later.")
 
 
 @pytest.mark.servers("hosted")
