@@ -390,8 +390,7 @@ class Calcom:
             idempotency_key=idempotency_key,
             check=check,
             reserve=reserve,
-            total_timeout=self.config.total_timeout if total_timeout is None else total_timeout,
-            pause=self.config.backoff_base,
+            **self._retries(total_timeout),
             **fields,
         )
 
@@ -424,8 +423,7 @@ class Calcom:
             idempotency_key=idempotency_key,
             check=check,
             reserve=reserve,
-            total_timeout=self.config.total_timeout if total_timeout is None else total_timeout,
-            pause=self.config.backoff_base,
+            **self._retries(total_timeout),
             **fields,
         )
 
@@ -444,10 +442,50 @@ class Calcom:
             self.slots,
             uid,
             start=start,
-            total_timeout=self.config.total_timeout if total_timeout is None else total_timeout,
-            pause=self.config.backoff_base,
+            **self._retries(total_timeout),
             **fields,
         )
+
+    async def cancel(
+        self,
+        uid: str,
+        *,
+        reason: str | None = None,
+        seat_uid: str | None = None,
+        following: bool = False,
+        total_timeout: float | None = None,
+    ) -> Booking:
+        """Cancel a booking, one seat of it, or an occurrence of a series and all `following` ones. Return the booking.
+
+        If the response is lost, the booking shows whether Cal.com has acted; if not, the request is sent again. Raises
+        `UnknownOutcomeError` if it cannot be read. Hosts must usually give a `reason`.
+        """
+        from calcom_async.booking import cancel
+
+        return await cancel(
+            self.bookings, uid, reason=reason, seat_uid=seat_uid, following=following, **self._retries(total_timeout)
+        )
+
+    async def confirm(self, uid: str, *, total_timeout: float | None = None) -> Booking:
+        """Accept a pending booking. Cal.com does not check for conflicts.
+
+        Reads the booking first, and raises `InvalidRequestError` if it is not pending: `bookings.confirm` would also
+        restore a cancelled or declined one. A lost response is handled as by `cancel`.
+        """
+        from calcom_async.booking import confirm
+
+        return await confirm(self.bookings, uid, **self._retries(total_timeout))
+
+    async def decline(self, uid: str, *, reason: str | None = None, total_timeout: float | None = None) -> Booking:
+        """Decline a pending booking, as `confirm` accepts one. The attendee receives the reason."""
+        from calcom_async.booking import decline
+
+        return await decline(self.bookings, uid, reason=reason, **self._retries(total_timeout))
+
+    def _retries(self, total_timeout: float | None) -> dict[str, float]:
+        """Return how long a composed operation retries, and the first pause."""
+        timeout = self.config.total_timeout if total_timeout is None else total_timeout
+        return {"total_timeout": timeout, "pause": self.config.backoff_base}
 
     async def agenda(self, start: date | str, *, days: int = 1, time_zone: str | None = None) -> list[AgendaDay]:
         """Return the accepted and pending bookings that the user hosts or attends, for each day from `start`.

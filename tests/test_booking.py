@@ -429,7 +429,7 @@ async def test_a_server_that_always_fails(cal, sandbox):
     sandbox.faults.add("POST", BOOKINGS, status=500, times=99)
     with pytest.raises(ServerError) as caught:
         await book(cal)
-    assert "this call left no booking" in caught.value.__notes__[0]
+    assert "this call changed nothing" in caught.value.__notes__[0]
     assert endpoints(sandbox).count("POST /bookings") == MAX_LOST_RESPONSES
     assert active_bookings(sandbox) == []
 

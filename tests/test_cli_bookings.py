@@ -263,13 +263,22 @@ def test_decide_a_pending_booking(args: list[str], status: str, body: Any, sandb
     assert len(writes(sandbox)) == 1
 
 
-def test_a_lost_response_names_the_command_that_checks(sandbox: Sandbox) -> None:
-    """If it is unknown whether a change was made, the message says how to find out."""
+def test_a_lost_response_of_a_cancellation(sandbox: Sandbox) -> None:
+    """If the response is lost after the server acted, the command finds the cancelled booking."""
     uid = book(sandbox)["uid"]
     sandbox.faults.add("POST", "/v2/bookings/{uid}/cancel", cut="after", times=1)
     result = change(sandbox, "cancel", uid, "--reason", "Ill")
-    assert result.exit_code == 5
-    assert f"Check it: calcom-async bookings get {uid}" in result.stderr
+    assert (result.exit_code, result.stdout.rstrip().endswith(", cancelled")) == (0, True)
+
+
+def test_an_unknown_outcome_names_the_command_that_checks(sandbox: Sandbox) -> None:
+    """If nothing shows whether a change was made, the message says how to find out."""
+    uid = book(sandbox)["uid"]
+    sandbox.faults.add("POST", "/v2/bookings/{uid}/cancel", cut="after", times=1)
+    sandbox.faults.add("GET", "/v2/bookings/{uid}", after=1, times=1, status=403)
+    result = change(sandbox, "cancel", uid, "--reason", "Ill")
+    assert result.exit_code == 10
+    assert f"check the booking: calcom-async bookings get {uid}" in result.stderr
 
 
 @pytest.mark.parametrize(

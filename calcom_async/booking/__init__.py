@@ -24,6 +24,7 @@ while slot := await cal.slots.first_available(event_type_id=1, start=now, end=no
 - `reserve=True` reserves the slot while it is booked. It needs `event_type_id`.
 - `cal.book_series(recurrence_count=4, ...)` books all occurrences of a recurring event type, or none.
 - `cal.link("https://cal.com/ana/30min")` has `slots` and `book` for the event type of a booking link.
+- `cal.cancel(uid)`, `cal.confirm(uid)` and `cal.decline(uid)` find out what happened if a response is lost.
 - `cal.agenda(date(2026, 12, 1), days=7)` returns the bookings of the user by day.
 - `cal.reschedule(uid, start=...)` accepts the uid from before an earlier reschedule, too.
 
@@ -45,7 +46,19 @@ look-up, which cancels duplicates.
 from calcom_async.booking.agenda import AgendaDay, agenda
 from calcom_async.booking.booking_request import IDEMPOTENCY_KEY
 from calcom_async.booking.create import book, book_series
+from calcom_async.booking.decisions import cancel, confirm, decline
 from calcom_async.booking.link import BookingLink
 from calcom_async.booking.reschedule import reschedule
 
-__all__ = ["IDEMPOTENCY_KEY", "AgendaDay", "BookingLink", "agenda", "book", "book_series", "reschedule"]
+__all__ = [
+    "IDEMPOTENCY_KEY",
+    "AgendaDay",
+    "BookingLink",
+    "agenda",
+    "book",
+    "book_series",
+    "cancel",
+    "confirm",
+    "decline",
+    "reschedule",
+]

@@ -126,5 +126,5 @@ async def run_safely(
         if retries.is_exhausted or not await may_retry(error):
             if retries.lost:
                 # `find_existing` raises if it cannot tell, so at this point it is certain.
-                error.add_note("A look-up has shown that this call left no booking.")
+                error.add_note("A look-up has shown that this call changed nothing.")
             raise error

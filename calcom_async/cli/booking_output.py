@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from calcom_async.cli.tables import Column, print_fields
 from calcom_async.cli.terminal import echo, print_json
-from calcom_async.errors import BadRequestError, CalcomError, SlotTakenError, may_have_acted
+from calcom_async.errors import BadRequestError, SlotTakenError
 from calcom_async.models.bookings import Booking, BookingAttendee
 
 
@@ -66,17 +66,6 @@ def start_hints(start: datetime, zone: ZoneInfo) -> Iterator[None]:
             error.add_note(f"--start {local(start, zone)} is in the past. Choose a later time.")
         for slot in getattr(error, "alternatives", ()):
             error.add_note(f"  free: {local(slot.start, zone)}")
-        raise
-
-
-@contextmanager
-def lost_response_hint(uid: str) -> Iterator[None]:
-    """Say how to find out what happened, if the response to a change was lost."""
-    try:
-        yield
-    except CalcomError as error:
-        if may_have_acted(error):
-            error.add_note(f"The booking may have been changed. Check it: calcom-async bookings get {uid}")
         raise
 
 

@@ -22,7 +22,6 @@ from calcom_async.cli.arguments import (
 )
 from calcom_async.cli.booking_output import (
     booking_columns,
-    lost_response_hint,
     print_booking,
     print_details,
     start_hints,
@@ -175,10 +174,7 @@ def cancel(
             moved = booking.rescheduled_to_uid
             state = f"was rescheduled and has the uid {moved} now" if moved else "is cancelled already"
             raise InvalidRequestError(f"booking {uid} {state}")
-        if not following:
-            return await cal.bookings.cancel(uid, reason=reason, seat_uid=seat_uid)
-        series = await cal.bookings.cancel_subsequent(uid, reason=reason)
-        return next((occurrence for occurrence in series if occurrence.uid == uid), booking)
+        return await cal.cancel(uid, reason=reason, seat_uid=seat_uid, following=following)
 
     _change(target, uid, change, time_zone, dry_run=dry_run, json=json)
 
@@ -232,8 +228,7 @@ def confirm(
     """
 
     async def change(cal: Calcom, booking: Booking, zone: ZoneInfo) -> Booking:
-        _require_pending(booking)  # Cal.com would also accept a cancelled booking, and so restore it
-        return await cal.bookings.confirm(uid)
+        return await cal.confirm(uid)
 
     _change(target, uid, change, time_zone, dry_run=dry_run, json=json)
 
@@ -254,15 +249,9 @@ def decline(
     """
 
     async def change(cal: Calcom, booking: Booking, zone: ZoneInfo) -> Booking:
-        _require_pending(booking)
-        return await cal.bookings.decline(uid, reason=reason)
+        return await cal.decline(uid, reason=reason)
 
     _change(target, uid, change, time_zone, dry_run=dry_run, json=json)
-
-
-def _require_pending(booking: Booking) -> None:
-    if not booking.is_pending:
-        raise InvalidRequestError(f"booking {booking.uid} is {booking.status}, not pending")
 
 
 def _change(
@@ -282,8 +271,6 @@ def _change(
         booking = await cal.bookings.get(uid)
         if dry_run:
             print_status("[yellow]dry run:[/]", f"{booking.title}, {times_of(booking, shown)}, {booking.status}")
-        with lost_response_hint(uid):
-            changed = await change(cal, booking, shown)
-        print_booking(changed, shown, json=json)
+        print_booking(await change(cal, booking, shown), shown, json=json)
 
     run_with_client(target, work, dry_run=dry_run)

@@ -32,6 +32,8 @@ def hint_for(error: CalcomError) -> str:
         return "Give the reason with --reason."
     if isinstance(error, UnknownOutcomeError) and "after_start" in error.lookup:
         return _find_booking(error)
+    if isinstance(error, UnknownOutcomeError) and "uid" in error.lookup:
+        return f"Before you retry, check the booking: calcom-async bookings get {error.lookup['uid']}"
     return ""
 
 
