@@ -197,6 +197,7 @@ class KeysetReader:
 
     async def _read_page(self, start: datetime | None, take: int, skip: int = 0) -> _OrderedPage:
         """Read rows from `start` on in the order of their time; again while rows of the page move."""
+        # None removes the caller's own sort, because the server applies only the first of several.
         query: dict[str, Any] = {**dict.fromkeys(SORTS), **self._bounds, self._key.sort: "asc"}
         if start is not None:
             query[self._key.after] = start
@@ -373,6 +374,7 @@ async def fetch_latest(
     fetch_page: FetchPage, key: SortKey, filters: Mapping[str, Any] | None = None
 ) -> tuple[datetime | None, int | None]:
     """Fetch the latest time in a list, None if it has none, and the total. As a bound it trusts no clock."""
+    # In descending order, PostgreSQL puts bookings without an update time first. A filter on that time excludes them.
     query = {**dict.fromkeys(SORTS), **(filters or {}), key.sort: "desc"}
     page = await fetch_page(PageOffset(0, 1), query)
     times = read_times(page.items[:1])

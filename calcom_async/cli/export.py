@@ -163,7 +163,7 @@ def _moment(option: str, text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        if len(text) <= len("2026-01-31"):
+        if len(text) <= len("2026-01-31"):  # a date, which `datetime` would accept without a time zone
             return datetime.combine(date.fromisoformat(text), time(), UTC)
         moment = datetime.fromisoformat(text)
         if moment.tzinfo:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SHARDS_PER_WORKER = 4
 """More than one, so that a fast worker takes over from a slow one."""
+# Shards are written from the start by any worker, so there is no interrupted run and no checkpoint.
 ONE_PROCESS_OPTIONS = ("resume", "restart", "incremental", "verify", "checkpoint", "no_escape", "bom")
 
 

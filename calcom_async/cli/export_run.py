@@ -53,7 +53,7 @@ def export_to_file(export_run: ExportRun) -> None:
                 return await export(cal, job, output, on_progress=display.on_progress, **export_run.options)
             except UnfinishedExportError as error:
                 error.add_note(_remedy(error))
-                display.forget_saved_rows()
+                display.forget_saved_rows()  # otherwise a second hint would offer --resume
                 raise
             except ExportError as error:
                 if isinstance(error.__cause__, BrokenPipeError):
@@ -112,6 +112,7 @@ def export_accounts_to_files(export_run: ExportRun) -> None:
 @asynccontextmanager
 async def _connected(export_run: ExportRun, display: ProgressDisplay) -> AsyncIterator[Calcom]:
     """Open a client, check that the server can be reached, and show the progress inside this block."""
+    # Each account replaces these credentials. The first ones only open the client.
     credentials = export_run.accounts[0].credentials if export_run.accounts else None
     async with (
         _shared_limiter(export_run.redis) as limiter,

@@ -35,7 +35,8 @@ server's total and warns if they differ; `verify=True` reads everything again. F
 calcom-async export bookings -o bookings.csv --incremental --resume
 ```
 
-With `-o - --checkpoint state.json` only the changes go to stdout.
+With `-o - --checkpoint state.json` only the changes go to stdout. `--report report.json` writes the figures of the
+run as JSON, or its error.
 
 Many accounts
 -------------

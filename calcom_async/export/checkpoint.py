@@ -68,6 +68,7 @@ class Checkpoint:
             ) from error
         if (loaded.version, loaded.job) == (VERSION, self.state.job):
             self.state = loaded
+        # A finished run of another job leaves only watermarks, which this job does not need.
         elif same_job or (loaded.run and not restart):
             raise ExportError(
                 f"the checkpoint {self.path} is of another job: {loaded.job}. This one is: {self.state.job}. "

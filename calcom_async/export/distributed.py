@@ -156,6 +156,7 @@ def _manifest(shards: Sequence[Shard], parts: tuple[Part, ...], format: str) -> 
         format=format,
         rows=rows,
         expected=expected,
+        # A part counts what it could not read among equal times. The totals show what else is missing.
         missing_rows=max(sum(part.missing_rows for part in parts), (expected or 0) - rows),
         watermark=max((shard.window.until for shard in shards if shard.window), default=None),
         parts=parts,
@@ -200,6 +201,7 @@ def _check_owner(folder: Path, lists: tuple[str, ...], *, has_staging: bool) -> 
     try:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
     except FileNotFoundError:
+        # A killed run leaves parts without a manifest, but next to its hidden directory.
         if not has_staging and any(file.name != f"{MANIFEST}.lock" for file in folder.iterdir()):
             raise ExportError(f"{folder} is not empty and has no {MANIFEST}; choose another folder") from None
         return
@@ -354,6 +356,7 @@ async def _write_shard(shard: Shard, name: str, staging: Path, redis: str | None
                     sink.write(batch.rows)
             sink.finish()
         requests = cal.stats().requests
+    # The file is read again, because the manifest describes what is on the shared disk.
     with path.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
     part = Part(

@@ -266,12 +266,13 @@ class _Exporter:
             self._finish_checkpoint(interrupted.plan)
             return self._report(interrupted.plan, self._rows_before, resumed=True)
         run = interrupted or await self._start()
-        if self._mode.resume:
+        if self._mode.resume:  # any other run has opened its file in `begin`
             await self._continue_file(run.prefix)
         if not run.is_read:
             with self._resume_hint():
                 run = await self._read(run)
             self._check_total(run.plan)
+            # A run that is killed from here on does not read the list again.
             self._save(msgspec.structs.replace(run, is_read=True))
         await self._complete(run.plan)
         if self._is_upsert(run.plan):
@@ -324,6 +325,7 @@ class _Exporter:
             async for batch in batches:
                 if batch.rows:
                     prefix = self._sink.write(batch.rows)
+                # Within a group of equal times there is no position. A run that is killed there reads the group again.
                 if batch.position:
                     self._save(RunState(plan, batch.position, prefix))
                 self._show_progress(plan)
@@ -387,6 +389,7 @@ class _Exporter:
         correct.
         """
         rows, before = self._sink.rows, plan.listed
+        # If the first total agrees with the file, a second request is not needed.
         now = before if before in {None, rows} else await self._source.count()
         if before is None or now is None:
             return

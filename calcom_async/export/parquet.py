@@ -44,7 +44,7 @@ PLAIN: dict[type[inspect.Type], pa.DataType] = {
     inspect.IntType: INTEGER,
     inspect.FloatType: FLOAT,
     inspect.BoolType: pa.bool_(),
-    inspect.DateTimeType: pa.timestamp("ms", tz="UTC"),
+    inspect.DateTimeType: pa.timestamp("ms", tz="UTC"),  # the resolution of the server
     inspect.DateType: pa.date32(),
 }
 
@@ -176,7 +176,7 @@ def _column(kind: inspect.Type) -> Column:
         case [inspect.ListType(item_type=item)]:
             return _list(_column(item))
     types = {_plain(member) for member in kinds}
-    if types == {INTEGER, FLOAT}:
+    if types == {INTEGER, FLOAT}:  # such as a duration, which JSON writes as 30 or 30.5
         types = {FLOAT}
     if len(types) == 1 and (arrow_type := types.pop()):
         return Column(arrow_type, partial(pa.array, type=arrow_type))

@@ -32,6 +32,7 @@ class ExportableList(NamedTuple):
     scopes: tuple[str, ...]
 
 
+# A scope is the fields of `ExportJob` that are given, in this order. "" is the account itself.
 EXPORTABLE: Mapping[str, ExportableList] = {
     "bookings": ExportableList("bookings", ("", "team", "organization", "organization team", "organization user")),
     "event-types": ExportableList("event_types", ("", "team", "organization team")),
@@ -160,6 +161,7 @@ async def _single(pages: Pages[Any]) -> AsyncGenerator[Pages[Any], None]:
 
 async def _responses(forms: Any, query: Mapping[str, Any]) -> AsyncGenerator[Pages[Any], None]:
     """Yield the list of responses of every form in a scope."""
+    # The API has no list of the responses of all forms.
     async for form in forms.list():
         yield forms.responses(form.id).list(**query)
 
