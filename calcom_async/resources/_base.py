@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, TypedDict, TypeVar, Unpack
 
 import msgspec
@@ -155,10 +155,10 @@ class Resource:
             return result
         raise problem
 
-    async def _get(
+    def _get(
         self, kind: type[T], route: str, *ids: int | str, query: Query | None = None, idempotent: bool = True
-    ) -> T:
-        return await self._send(kind, self._request("GET", route, ids, query=query), idempotent=idempotent)
+    ) -> Awaitable[T]:
+        return self._send(kind, self._request("GET", route, ids, query=query), idempotent=idempotent)
 
     async def _get_redirect(self, route: str, *ids: int | str, query: Query) -> str:
         """Send a GET that changes state, and return the URL that it redirects to; an empty string if there is none."""
@@ -166,7 +166,7 @@ class Resource:
         response = await self._context.send(self._request("GET", route, ids, query=query), context)
         return response.headers.get("location", "")
 
-    async def _post(
+    def _post(
         self,
         kind: type[T],
         route: str,
@@ -175,11 +175,11 @@ class Resource:
         idempotent: bool = False,
         endpoint_limit: EndpointLimit | None = None,
         needed: str = "",
-    ) -> T:
+    ) -> Awaitable[T]:
         request = self._request("POST", route, ids, body=body, needed=needed)
-        return await self._send(kind, request, idempotent=idempotent, endpoint_limit=endpoint_limit)
+        return self._send(kind, request, idempotent=idempotent, endpoint_limit=endpoint_limit)
 
-    async def _patch(
+    def _patch(
         self,
         kind: type[T],
         route: str,
@@ -189,16 +189,16 @@ class Resource:
         endpoint_limit: EndpointLimit | None = None,
         final_status: int = 0,
         needed: str = "",
-    ) -> T:
+    ) -> Awaitable[T]:
         request = self._request("PATCH", route, ids, body=body, needed=needed)
-        return await self._send(
+        return self._send(
             kind, request, idempotent=idempotent, endpoint_limit=endpoint_limit, final_status=final_status
         )
 
-    async def _put(self, kind: type[T], route: str, *ids: int | str, body: Any) -> T:
-        return await self._send(kind, self._request("PUT", route, ids, body=body), idempotent=True)
+    def _put(self, kind: type[T], route: str, *ids: int | str, body: Any) -> Awaitable[T]:
+        return self._send(kind, self._request("PUT", route, ids, body=body), idempotent=True)
 
-    async def _delete(
+    def _delete(
         self,
         kind: type[T],
         route: str,
@@ -207,9 +207,9 @@ class Resource:
         body: Any = None,
         idempotent: bool = False,
         endpoint_limit: EndpointLimit | None = None,
-    ) -> T:
+    ) -> Awaitable[T]:
         request = self._request("DELETE", route, ids, query=query, body=body)
-        return await self._send(kind, request, idempotent=idempotent, endpoint_limit=endpoint_limit)
+        return self._send(kind, request, idempotent=idempotent, endpoint_limit=endpoint_limit)
 
     def _pages(
         self,
