@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import tzinfo
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
 from math import ceil
 
 from calcom_async.errors import (
+    ApiError,
     CalcomError,
     ForbiddenError,
     NotFoundError,
@@ -24,6 +26,20 @@ MAX_ALTERNATIVES = 5
 MAX_MESSAGE = 2_000
 
 
+ADVICE: Mapping[str | None, str] = {
+    "reason_required": "Repeat the call with a reason.",
+    "in_the_past": "Choose a later time with find_times.",
+    "outside_booking_window": "Choose a time that find_times returns.",
+    "booking_limit": "Look for another day with find_times.",
+    "attendee_limit": "Look for another time with find_times.",
+    "no_seats_left": "Look for another time with find_times.",
+    "email_verification_required": "The attendee has to book on the booking page, where they verify their email.",
+    "cancelling_disabled": "The event type does not allow this. Tell the user.",
+    "too_late_to_reschedule": "The event type does not allow this any more. Tell the user.",
+}
+"""What to do next, by `ApiError.reason`."""
+
+
 def explain(error: CalcomError, zone: tzinfo, *, changes: bool) -> str:
     """Return the text of an error for the model. `zone` is that of the call, `changes` says whether its tool writes."""
     message = error.message.rstrip()
@@ -35,7 +51,11 @@ def _advice(error: CalcomError, zone: tzinfo, *, changes: bool) -> str:
     if isinstance(error, SlotTakenError):
         return _alternatives(error, zone)
     if isinstance(error, UnknownOutcomeError):
-        return "It is not known whether this took effect. Look with list_bookings or get_booking before you try again."
+        start = error.lookup.get("after_start") or error.lookup.get("start")
+        which = f" for a booking on {both(start, zone)}" if isinstance(start, datetime) else ""
+        return f"It is not known whether this took effect. Look with list_bookings{which} before you try again."
+    if isinstance(error, ApiError) and error.reason in ADVICE:
+        return ADVICE[error.reason]
     if isinstance(error, RateLimitedError):
         return f"Wait {max(1, ceil(error.retry_after))} seconds, then repeat the call."
     if isinstance(error, UnauthorizedError) and error.reason in {None, "invalid_api_key", "expired_api_key"}:

@@ -17,9 +17,10 @@ import pytest
 from mcp_agent import KOLKATA, agent_of
 
 from calcom_async import errors
+from calcom_async.error_reasons import REASONS
 from calcom_async.errors import ConfigError
 from calcom_async.mcp import progress, server
-from calcom_async.mcp.errors import explain
+from calcom_async.mcp.errors import ADVICE, explain
 from calcom_async.mcp.options import ServerOptions
 from calcom_async.mcp.raw import MASKED, SECRET_NAMES, raw_view
 from calcom_async.mcp.tools import TOOLS
@@ -309,6 +310,15 @@ def test_errors_say_what_to_do_next(kind, expected):
     assert "It failed" in text
     assert expected in text
     assert not any(word in text for word in ("raise", "=True", "Error(", "cal."))
+
+
+def test_advice_depends_on_the_reason():
+    """The advice belongs to a reason of the library, and an unknown outcome names the time to look for."""
+    assert ADVICE.keys() <= set(REASONS)
+    past = errors.BadRequestError("In the past", status=400, reason="in_the_past")
+    assert explain(past, UTC, changes=True) == "400 In the past. Choose a later time with find_times."
+    unknown = errors.UnknownOutcomeError("Lost", lookup={"after_start": datetime(2026, 11, 4, 9, tzinfo=UTC)})
+    assert "for a booking on Wed 2026-11-04T14:30+05:30" in explain(unknown, ZoneInfo(KOLKATA), changes=True)
 
 
 def test_a_change_that_may_have_happened_is_not_repeated_blindly():

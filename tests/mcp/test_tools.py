@@ -306,11 +306,14 @@ async def test_availability_is_set_in_the_time_zone_of_the_schedule(sandbox):
         await agent.call("set_availability", time_zone=LISBON, schedule_id=1, weekly_hours=monday, dates=hours)
         now = await agent.call("get_availability", time_zone=KOLKATA)
         nothing = await agent.error("set_availability", time_zone=LISBON)
+        backwards = [{**monday[0], "end": "09:00"}]
+        wrong_order = await agent.error("set_availability", time_zone=LISBON, weekly_hours=backwards)
     assert "are in Europe/Lisbon" in wrong
     assert "needs start and end" in incomplete
     assert now["schedules"][0]["weekly_hours"] == monday
     assert now["schedules"][0]["dates"] == [{"date": "2026-12-23"}, *hours]
     assert "pass weekly_hours" in nothing
+    assert "hours must end after they start, got 10:00 to 09:00" in wrong_order
 
 
 async def test_a_schedule_without_a_default_must_be_named(sandbox):
@@ -335,6 +338,7 @@ async def test_days_off_are_added_and_removed_once(sandbox):
             removed = await agent.call("set_availability", time_zone=KOLKATA, remove_days_off=entry["id"])
     assert (entry["start_utc"], entry["end"]) == ("2026-12-28T00:00Z", "2026-12-31T05:29:59+05:30")
     assert len(removed["out_of_office"]) == 1
+    assert removed["message"] == f"Nothing to remove: there is no out-of-office entry {entry['id']}."
 
 
 async def test_exports_go_to_new_files_below_the_directory(sandbox, tmp_path):

@@ -153,13 +153,22 @@ async def set_availability(
     zone = call_zone(time_zone)
     if weekly_hours is None and dates is None and add_days_off is None and remove_days_off is None:
         raise InvalidRequestError("pass weekly_hours, dates, add_days_off or remove_days_off")
+    spans = [(hours.start, hours.end) for hours in weekly_hours or ()]
+    spans += [(hours.start, hours.end) for hours in dates or () if hours.start and hours.end]
+    for start, end in spans:
+        if start >= end:
+            raise InvalidRequestError(f"hours must end after they start, got {start} to {end}")
+    message = "Set. This is the availability now."
     if weekly_hours is not None or dates is not None:
         await _set_hours(call, zone, schedule_id, weekly_hours, dates or [])
     if add_days_off is not None:
         await _add_days_off(call, add_days_off)
-    if remove_days_off is not None and any(entry.id == remove_days_off for entry in await _entries(call)):
-        await resolve_if_lost(_delete(call, remove_days_off), lambda: _true_if_deleted(call, remove_days_off))
-    return await _read(call, zone, "Set. This is the availability now.")
+    if remove_days_off is not None:
+        if any(entry.id == remove_days_off for entry in await _entries(call)):
+            await resolve_if_lost(_delete(call, remove_days_off), lambda: _true_if_deleted(call, remove_days_off))
+        else:
+            message = f"Nothing to remove: there is no out-of-office entry {remove_days_off}."
+    return await _read(call, zone, message)
 
 
 async def _set_hours(
