@@ -50,6 +50,7 @@ def target(**fields: Any) -> BookingTarget:
 def test_parts_of_a_link(link, expected):
     """Every form of a link is read, with the organization of a subdomain and the duration."""
     assert parse_booking_link(link, BOOKING_URL) == expected
+    assert expected.event_type_slug in repr(Calcom.anonymous().link(link))
 
 
 @pytest.mark.parametrize(

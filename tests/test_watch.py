@@ -421,6 +421,7 @@ class TestQueries:
         [
             ({"targets": []}, "at least one event type"),
             ({"targets": ["intro"]}, "got 'intro'"),
+            ({"targets": 7}, "targets must be a list or a mapping"),
             ({"interval": 0}, "interval"),
             ({"interval": float("inf")}, "interval"),
             ({"rate_limit_share": 1.5}, "rate_limit_share"),
@@ -428,6 +429,7 @@ class TestQueries:
             ({"concurrency": 0}, "concurrency"),
             ({"days": 0}, "days"),
             ({"days": 1e12}, "days"),
+            ({"start": date.max, "days": None}, "start or end is out of range"),
             ({"time_zone": "Mars/Base", "start": date(2026, 11, 5)}, "unknown time zone"),
             ({"end": date(2026, 11, 5)}, "not both"),
             ({"start": datetime(2026, 11, 5), "days": None}, "start must have a time zone"),  # noqa: DTZ001

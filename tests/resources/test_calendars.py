@@ -94,6 +94,13 @@ async def test_broken_connections(cal, calcom_sandbox):
     assert await cal.calendars.busy_times(**DAY, calendars=[], strict=True) == []
 
 
+async def test_calendars_of_another_type(cal, calcom_sandbox):
+    """Anything but a `Calendar` is rejected before a request is sent."""
+    with pytest.raises(ValueError, match="must be Calendar objects, got 7"):
+        await cal.calendars.busy_times(calendars=[7], **DAY)
+    assert calcom_sandbox.requests == []
+
+
 async def test_naive_times(cal, calcom_sandbox):
     """A naive datetime is rejected before a request is sent."""
     naive = datetime(2026, 11, 4, 9)  # noqa: DTZ001 - on purpose

@@ -87,7 +87,12 @@ async def test_create_minimal(cal, calcom_sandbox):
 SETTINGS = {
     "length_in_minutes_options": [15, 30],
     "description": "A word",
-    "locations": [Location.video(), Location.in_person("Rua 1"), Location.at_link("https://meet.example.com/x")],
+    "locations": [
+        Location.video(),
+        Location.in_person("Rua 1"),
+        Location.at_link("https://meet.example.com/x"),
+        Location.by_phone("+351912345678"),
+    ],
     "booking_fields": [BookingField(type="text", slug="topic", label="Topic", required=True)],
     "disable_guests": True,
     "slot_interval": 20,
