@@ -79,7 +79,7 @@ class Confirmation:
             return answer
         try:
             return await self._context.session.elicit_form(question, NO_FIELDS, self._context.request_id)
-        except MCPError as error:
+        except (MCPError, ValueError) as error:  # an error of the client, or an answer that is none
             raise DeclinedError(f"The client could not ask the user, so nothing was changed: {error}") from None
 
 

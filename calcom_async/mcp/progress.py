@@ -60,4 +60,4 @@ class Progress:
         waits = [max(limit.blocked_for, limit.next_permit_in) for limit in self._cal.limiter.stats() if limit.waiting]
         if seconds := max(waits, default=0.0):
             return f"waiting for the rate limit of Cal.com, about {ceil(seconds)} s"
-        return "waiting for Cal.com"
+        return "waiting for a response"

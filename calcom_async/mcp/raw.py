@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from calcom_async import models
-from calcom_async.errors import InvalidRequestError
 from calcom_async.mcp.times import local, utc
 from calcom_async.mcp.untrusted import clean
 from calcom_async.mcp.views import MAX_ROWS
@@ -41,13 +40,13 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\
 
 
 def raw_view(response: Any, zone: tzinfo) -> Any:
-    """Return a decoded response as a model may see it."""
+    """Return a decoded response as a model may see it. Of one that is too long, return a text that says so."""
     view = _view(response, zone, MAX_DEPTH)
     size = len(msgspec.json.encode(view))
     if size > MAX_SIZE:
-        raise InvalidRequestError(
-            f"the response has {size:,} characters, more than {MAX_SIZE:,}. If it is a list, pass take in query, or "
-            "read one row by its id"
+        return (
+            f"The response has {size:,} characters, more than {MAX_SIZE:,}. If it is a list, pass a smaller take in "
+            "query, or read one row by its id."
         )
     return view
 

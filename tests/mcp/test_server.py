@@ -160,8 +160,7 @@ def test_raw_responses_hold_no_secret():
     assert view["at"] == "2026-13-01T00:00:00Z"
     assert view["rows"][-1] == "[30 more]"
     assert "nested too deeply" in str(view["deep"])
-    with pytest.raises(errors.InvalidRequestError, match="more than 40,000"):
-        raw_view(["a" * 999] * 50, ZoneInfo(KOLKATA))
+    assert "more than 40,000" in raw_view(["a" * 999] * 50, ZoneInfo(KOLKATA))
 
 
 def test_every_secret_of_the_models_is_masked():
@@ -235,7 +234,7 @@ async def test_a_call_that_waits_reports_progress(sandbox, monkeypatch):
 
     async with agent_of(sandbox) as agent:
         await agent.client.call_tool("who_am_i", {}, progress_callback=on_progress)
-    assert reports[0] == "waiting for Cal.com"
+    assert reports[0] == "waiting for a response"
 
 
 def test_progress_names_the_rate_limit():

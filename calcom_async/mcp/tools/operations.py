@@ -117,7 +117,7 @@ async def call_read(call: ToolCall, *, path: Path, time_zone: TimeZone, query: Q
 def _count(value: Any) -> int:
     try:
         return max(1, int(value))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidRequestError(f"query: take must be a number, got {printable(value, 40)}") from None
 
 
