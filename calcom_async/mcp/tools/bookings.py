@@ -8,17 +8,16 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from calcom_async.errors import ApiError, InvalidRequestError, NotFoundError
+from calcom_async.errors import InvalidRequestError
 from calcom_async.mcp.call import ToolCall
 from calcom_async.mcp.confirmation import Confirm
 from calcom_async.mcp.event_types import EventType, event_type_keywords
-from calcom_async.mcp.lost_responses import resolve_if_lost
 from calcom_async.mcp.times import both, call_zone, parse_time
 from calcom_async.mcp.tool import Result, TimeZone, tool
 from calcom_async.mcp.tools.slots import Duration
 from calcom_async.mcp.untrusted import clean
 from calcom_async.mcp.views import BookingRow, booking_row
-from calcom_async.models.bookings import Attendee, Booking, BookingLocation
+from calcom_async.models.bookings import Attendee, BookingLocation
 
 Uid = Annotated[str, Meta(description="uid of the booking", examples=["bk_3fA9"], min_length=1, max_length=200)]
 SeatUid = Annotated[str, Meta(description="Only this seat", examples=["st_7Kq2"], max_length=200)]
@@ -142,41 +141,11 @@ async def cancel_booking(
         what = f"{'Cancel one seat of' if seat_uid else 'Cancel'} {clean(booking.title, 100)!r}"
         later = " and all later occurrences" if later_too else ""
         await call.confirmation.ask(f"{what} on {both(booking.start, zone)}{later}?", confirmed=confirm)
-        booking = await resolve_if_lost(
-            _cancel(call, booking, reason, seat_uid, later_too=later_too), lambda: _if_cancelled(call, uid, seat_uid)
-        )
+        booking = await call.cal.cancel(uid, reason=reason, seat_uid=seat_uid, following=later_too)
         message = "Cancelled."
     else:
         message = "Nothing to do: the booking was cancelled or declined before."
     return OneBooking(message=message, booking=booking_row(booking, zone))
-
-
-async def _cancel(
-    call: ToolCall, booking: Booking, reason: str | None, seat_uid: str | None, *, later_too: bool
-) -> Booking:
-    try:
-        if later_too:
-            series = await call.cal.bookings.cancel_subsequent(booking.uid, reason=reason)
-            return next((one for one in series if one.uid == booking.uid), booking)
-        return await call.cal.bookings.cancel(booking.uid, reason=reason, seat_uid=seat_uid)
-    except ApiError as error:
-        if error.reason != "already_cancelled":
-            raise
-        return await call.cal.bookings.get(booking.uid)
-
-
-async def _if_cancelled(call: ToolCall, uid: str, seat_uid: str | None) -> Booking | None:
-    """Return the booking if it, or the seat, is cancelled."""
-    booking = await call.cal.bookings.get(uid)
-    if booking.is_cancelled:
-        return booking
-    if seat_uid is None:
-        return None
-    try:
-        await call.cal.bookings.get_by_seat(seat_uid)
-    except NotFoundError:
-        return booking
-    return None
 
 
 @tool(destructive=True)
@@ -189,19 +158,13 @@ async def decide_booking(
     reason: Reason | None = None,
 ) -> OneBooking:
     """Confirm or decline a pending booking, as its host. The attendee gets an email."""
-    zone, bookings = call_zone(time_zone), call.cal.bookings
-    booking = await bookings.get(uid)
+    zone = call_zone(time_zone)
+    booking = await call.cal.bookings.get(uid)
     decided = "accepted" if decision == "confirm" else "rejected"
     if booking.status == decided:
         message = f"Nothing to do: the booking is {decided} already."
         return OneBooking(message=message, booking=booking_row(booking, zone))
     if not booking.is_pending:
         raise InvalidRequestError(f"only a pending booking can be decided on; this one is {clean(booking.status)}")
-
-    async def find_result() -> Booking | None:
-        current = await bookings.get(uid)
-        return current if current.status == decided else None
-
-    change = bookings.confirm(uid) if decision == "confirm" else bookings.decline(uid, reason=reason)
-    booking = await resolve_if_lost(change, find_result)
+    booking = await (call.cal.confirm(uid) if decision == "confirm" else call.cal.decline(uid, reason=reason))
     return OneBooking(message=f"The booking is {decided} now.", booking=booking_row(booking, zone))
