@@ -80,23 +80,29 @@ class Import(NamedTuple):
     in_function: bool
 
 
+def modules() -> list[str]:
+    """Return the names of all modules."""
+    return [name for name, _ in files()]
+
+
+def files() -> Iterator[tuple[str, Path]]:
+    """Yield the name and the file of each module."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        yield ".".join(file.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"), file
+
+
+# Trees are dropped after use: kept alive, they would slow down each `gc.collect()` of the tests that follow.
+def trees() -> Iterator[tuple[str, ast.Module]]:
+    """Yield the name and the syntax tree of each module."""
+    return ((name, ast.parse(file.read_text("utf-8"))) for name, file in files())
+
+
 # Read when the first test needs them: every worker collects this file, and only some run it.
-@cache
-def modules() -> dict[str, ast.Module]:
-    """Return the syntax tree of each module by its name."""
-    return {
-        ".".join(file.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): ast.parse(file.read_text())
-        for file in sorted(PACKAGE.rglob("*.py"))
-    }
-
-
 @cache
 def imports() -> list[Import]:
     """Return every import of the package."""
     return [
-        statement
-        for module, tree in modules().items()
-        for statement in below(module, tree, only_types=False, in_function=False)
+        statement for module, tree in trees() for statement in below(module, tree, only_types=False, in_function=False)
     ]
 
 
@@ -173,9 +179,9 @@ def test_there_are_no_cycles():
     graph: dict[str, set[str]] = {name: set() for name in modules()}
     for statement in internal_imports():
         target = statement.target.removeprefix("calcom_async.")
-        if target in modules():
+        if target in graph:
             graph[statement.module].add(target)
-    assert len(tuple(TopologicalSorter(graph).static_order())) == len(modules())
+    assert len(tuple(TopologicalSorter(graph).static_order())) == len(graph)
 
 
 def test_models_import_only_models_and_msgspec():
@@ -307,7 +313,7 @@ def test_arguments_are_compared_with_none():
     )
     tested = [
         f"{module}: {ast.unparse(test)}"
-        for module, tree in modules().items()
+        for module, tree in trees()
         if side(module) == "client" and area(module) != "cli"
         for test in conditions(tree)
         if arguments.fullmatch(ast.unparse(test))
