@@ -26,7 +26,7 @@ from calcom_async.resources import _base
 from calcom_async.resources._base import Resource
 from calcom_async.responses import Response, check
 
-CASES = int(os.environ.get("CALCOM_ASYNC_FUZZ_CASES", "3000"))
+CASES = int(os.environ.get("CALCOM_ASYNC_FUZZ_CASES", "1500"))
 SEED = int(os.environ.get("CALCOM_ASYNC_FUZZ_SEED", "20301"))
 
 # ----------------------------------------------------------------------------------------------------------- odd values

@@ -816,7 +816,10 @@ def test_the_delays_between_look_ups_grow():
 # --- the time is taken
 
 
-@pytest.mark.parametrize("same", [False, True], ids=["fifty attendees", "one attendee"])
+@pytest.mark.parametrize(
+    "same",
+    [pytest.param(False, id="fifty attendees"), pytest.param(True, id="one attendee", marks=pytest.mark.slow)],
+)
 async def test_fifty_callers_on_one_slot(same):
     """One caller gets the slot; the others get a `SlotTakenError` with alternatives, even for the same attendee."""
     with running_sandbox() as sandbox:
@@ -830,7 +833,7 @@ async def test_fifty_callers_on_one_slot(same):
         assert [result.uid for result in active_bookings(sandbox)] == [won.uid]
 
 
-@pytest.mark.parametrize(("callers", "seats"), [(60, 60), (20, 5)])
+@pytest.mark.parametrize(("callers", "seats"), [pytest.param(60, 60, marks=pytest.mark.slow), (20, 20), (20, 5)])
 async def test_concurrent_callers_for_seats(callers, seats):
     """Nobody gets a `SlotTakenError` while a seat is free; the server may accept more attendees than seats."""
     with running_sandbox() as sandbox:

@@ -173,10 +173,13 @@ BOTH_LIMITERS = pytest.mark.parametrize(
         pytest.param(VirtualTimeRedisLimiter, id="redis", marks=SIMULATED_IN_REDIS),
     ],
 )
+# Each seed simulates other arrivals. One of them is enough for the tests that run by default.
+TWO_SEEDS = pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+THREE_SEEDS = pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 ALL_LATENCIES = pytest.mark.parametrize(
     ("new", "latency"),
     [
-        pytest.param(TokenBucket, QUICK, id="quick"),
+        pytest.param(TokenBucket, QUICK, id="quick", marks=pytest.mark.slow),
         pytest.param(TokenBucket, USUAL, id="usual"),
         pytest.param(TokenBucket, SLOW, id="slow"),
         pytest.param(VirtualTimeRedisLimiter, USUAL, id="redis", marks=SIMULATED_IN_REDIS),
@@ -206,7 +209,7 @@ def test_slow_responses_of_an_old_window(new: type[TokenBucket]) -> None:
 @pytest.mark.slow
 @BOTH_LIMITERS
 @pytest.mark.parametrize("latency", [QUICK, USUAL, (0.1, 0.5)])
-@pytest.mark.parametrize("seed", range(3))
+@THREE_SEEDS
 def test_a_wrong_documented_limit(new: type[TokenBucket], latency: Range, seed: int) -> None:
     """If the server permits 5 per 2 s instead of 120 per 60 s: at most one 429, and 80 % of the limit is used."""
     server, client = (
@@ -266,7 +269,7 @@ def test_next_to_bursts(new: type[TokenBucket], latency: Range, after: float) ->
 
 @BOTH_LIMITERS
 @pytest.mark.parametrize("latency", [USUAL, (0.1, 0.5), SLOW])
-@pytest.mark.parametrize("seed", range(3))
+@THREE_SEEDS
 def test_next_to_a_client_without_a_limiter(new: type[TokenBucket], latency: Range, seed: int) -> None:
     """Eight tasks without a limiter: at most one 429 per block, and the client still gets a share."""
     server, client, other_client = SimulatedServer(latency=latency, seed=seed), ClientResults(), ClientResults()
@@ -361,7 +364,7 @@ def test_a_limiter_in_redis_is_one_client_among_others(number: int) -> None:
 
 
 @pytest.mark.parametrize("number", [4, 8, 16])
-@pytest.mark.parametrize("seed", range(2))
+@TWO_SEEDS
 def test_clients_that_start_at_random_times(number: int, seed: int) -> None:
     """Clients that start at random times meet at most three blocks in ten minutes, with one 429 each."""
     rng, server = random.Random(seed), SimulatedServer(latency=USUAL, seed=seed)
@@ -415,7 +418,7 @@ def test_two_clients_that_start_in_a_used_up_window() -> None:
 
 
 @pytest.mark.parametrize(("number", "blocks"), [(4, 1), (8, 1), (16, 3)])
-@pytest.mark.parametrize("seed", range(2))
+@TWO_SEEDS
 def test_clients_with_different_latencies(number: int, blocks: int, seed: int) -> None:
     """Responses after 5 ms for some clients and after 2 s for others cause few blocks."""
     rng, server = random.Random(seed), SimulatedServer(seed=seed)
@@ -432,7 +435,7 @@ def test_clients_with_different_latencies(number: int, blocks: int, seed: int) -
 
 @BOTH_LIMITERS
 @pytest.mark.parametrize("latency", [QUICK, USUAL, (0.1, 0.5)])
-@pytest.mark.parametrize("seed", range(3))
+@THREE_SEEDS
 def test_several_named_limits(new: type[TokenBucket], latency: Range, seed: int) -> None:
     """A key with `burst` and `daily` is used as long as either has requests left; waiting for both would give 240."""
     server = SimulatedServer(
