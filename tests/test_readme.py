@@ -197,9 +197,14 @@ def test_there_are_code_blocks():
     assert len(COMMANDS) >= 4
 
 
-@pytest.mark.parametrize(
-    "block", PYTHON, ids=[f"{number} {block.strip().splitlines()[0][:40]}" for number, block in enumerate(PYTHON)]
-)
+def _named(number: int, block: str) -> Any:
+    """Return a block with the id of its test; a warehouse and a cluster take seconds to start."""
+    is_slow = "import dlt" in block or "dask.distributed" in block
+    name = f"{number} {block.strip().splitlines()[0][:40]}"
+    return pytest.param(block, id=name, marks=[pytest.mark.slow] if is_slow else [])
+
+
+@pytest.mark.parametrize("block", [_named(number, block) for number, block in enumerate(PYTHON)])
 def test_python_blocks_run(block, sandbox, tmp_path, capsys):
     """Every Python block runs as pasted: into the REPL, or as a file if it starts its own event loop."""
     with _with_test_servers(block, tmp_path) as pasted:
