@@ -435,16 +435,20 @@ def test_the_command_line_writes_a_data_set(cluster: Client, sandbox: Sandbox, t
 
 
 def test_a_cluster_exports_many_accounts(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
-    """With --accounts the shards of all accounts form one data set. Each has its own key on the workers."""
+    """With --accounts the shards of all accounts form one data set. Each has its own key, and --report adds up all."""
     (tmp_path / "accounts.csv").write_text("name,api_key\nbo & co,cal_sandbox_bo\nbo.. co,cal_sandbox_bo\n")
     address = cluster.scheduler_info()["address"]
     options = ["--base-url", sandbox.url, "--accounts", tmp_path / "accounts.csv", "--dask", address]
+    options += ["--report", tmp_path / "report.json"]
     result = invoke("event-types", "-o", tmp_path / "set", *options)
     assert result.exit_code == 0, result.output
     assert f"2 shards on {WORKERS} workers" in result.stderr
     parts = sorted((tmp_path / "set").glob("part-*.jsonl"))
     assert len(parts) == 2
     assert parts[0].read_bytes() == parts[1].read_bytes()
+    report = msgspec.json.decode((tmp_path / "report.json").read_bytes())
+    assert report["rows"] == sum(part.read_bytes().count(b"\n") for part in parts)
+    assert (report["file"], report["error"], report["exit_code"]) == (str(tmp_path / "set"), None, 0)
 
 
 @pytest.mark.slow

@@ -104,6 +104,18 @@ def test_bytes_that_come_during_a_write_are_noticed_at_the_end(sink: FileSink, m
         sink.finish()
 
 
+def test_a_change_of_the_last_bytes_is_noticed_whatever_the_time(sink: FileSink) -> None:
+    """The checksum of the last bytes notices an edit within one step of the clock, too."""
+    written = sink.partial.stat()
+    with sink.partial.open("r+b") as file:
+        file.seek(-9, os.SEEK_END)
+        file.write(b"y")
+    os.utime(sink.partial, ns=(written.st_atime_ns, written.st_mtime_ns))
+    with pytest.raises(UnfinishedExportError, match="was changed"):
+        sink.finish()
+    assert sink.whole.read_text() == "earlier"
+
+
 @pytest.mark.parametrize("action", [lambda path: path.chmod(0o640), lambda path: os.link(path, f"{path}.backup")])
 def test_what_backup_programs_do_is_no_change(sink: FileSink, action: Callable[[Path], object]) -> None:
     """Attributes and hard links change the time of the last status change, but no row."""
