@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import msgspec
 
 from calcom_async.deprecation import DeprecatedOperationWarning
+from calcom_async.errors import RateLimit
+from calcom_async.requests import CallContext, Request
 
 log: logging.Logger = logging.getLogger("calcom_async")
 
@@ -72,16 +74,35 @@ class Observer:
             except Exception:
                 log.exception("the on_event callback failed; the call goes on")
 
+    def record_attempt(
+        self,
+        request: Request,
+        context: CallContext,
+        status: int | None,
+        seconds: float = 0.0,
+        limits: Sequence[RateLimit] = (),
+    ) -> None:
+        """Report an attempt that got a response or failed; only count it if no event would be logged or passed on."""
+        if self.on_event is None and not log.isEnabledFor(logging.DEBUG):
+            self.count("request", status)
+            return
+        self.emit(
+            ClientEvent(
+                kind="request",
+                method=request.method,
+                path=request.route,
+                seconds=seconds,
+                status=status,
+                attempt=context.attempt,
+                remaining=max([limit.remaining for limit in limits], default=None),
+            )
+        )
+
     def warn_deprecated(self, method: str, route: str, notice: str) -> None:
         """Warn that an operation will end, once per operation for a client and its views."""
         if (method, route) not in self.deprecated_operations:
             self.deprecated_operations.add((method, route))
             warnings.warn(f"{method} {route} {notice}", DeprecatedOperationWarning, stacklevel=2)
-
-    @property
-    def has_audience(self) -> bool:
-        """Whether an event would be logged or passed to the callback; otherwise counting it is enough."""
-        return self.on_event is not None or log.isEnabledFor(logging.DEBUG)
 
     def count(self, kind: str, status: int | None = None, seconds: float = 0.0) -> None:
         """Count an event, here and in the observer of the client that this one is a view of."""

@@ -25,7 +25,7 @@ from calcom_async.events import ClientEvent, Observer
 from calcom_async.rate_limit_state import Bucket
 from calcom_async.rate_limiter import DEFAULT_RETRY_AFTER, RateLimiter
 from calcom_async.requests import CallContext, EndpointLimit, Request
-from calcom_async.responses import Response, Send, rate_limits
+from calcom_async.responses import RateLimitReader, Response, Send
 
 MIN_REPORTED_WAIT = 0.001
 """Shorter waits, in seconds, are not reported as events."""
@@ -64,23 +64,7 @@ def limited(send: Send, limiter: RateLimiter, credentials: Credentials, config: 
             return Bucket(key, endpoint_limit.name, endpoint_limit.limit)
         return Bucket(key, limit=config.rate_limit or default_limit)
 
-    def report(
-        request: Request, context: CallContext, status: int | None, seconds: float, limits: tuple[RateLimit, ...] = ()
-    ) -> None:
-        if not observer.has_audience:
-            observer.count("request", status)
-            return
-        observer.emit(
-            ClientEvent(
-                kind="request",
-                method=request.method,
-                path=request.route,
-                seconds=seconds,
-                status=status,
-                attempt=context.attempt,
-                remaining=max([limit.remaining for limit in limits], default=None),
-            )
-        )
+    reader = RateLimitReader()
 
     async def limit(request: Request, context: CallContext) -> Response:
         counted = ANONYMOUS if context.is_anonymous else credentials
@@ -95,20 +79,20 @@ def limited(send: Send, limiter: RateLimiter, credentials: Credentials, config: 
         retry_after, sent = None, True
         try:
             response = await send(request, context)
-            limits = rate_limits(response.headers)
-            report(request, context, response.status, response.seconds, limits)
+            limits = reader.read(response.headers)
+            observer.record_attempt(request, context, response.status, response.seconds, limits)
         except ApiError as error:
             limits = error.rate_limits
             if isinstance(error, RateLimitedError):
                 retry_after = error.retry_after or DEFAULT_RETRY_AFTER
-            report(request, context, error.status, error.seconds, limits)
+            observer.record_attempt(request, context, error.status, error.seconds, limits)
             raise
         except TransportError as error:
             sent = error.sent
-            report(request, context, None, error.seconds)
+            observer.record_attempt(request, context, None, error.seconds)
             raise
         except DecodeError:
-            report(request, context, None, 0.0)
+            observer.record_attempt(request, context, None)
             raise
         except ConfigError:
             sent = False

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache, lru_cache
+from functools import cache
 from types import NoneType
 from typing import Any, TypeVar
 
@@ -87,8 +87,46 @@ def _error_fields(response: Response, request: Request | None) -> dict[str, Any]
 
 def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
     """Read every `X-RateLimit-{Limit,Remaining,Reset}-<Name>` triple; log and skip implausible ones."""
+    return _read_limits(headers, _find_limits(headers))
+
+
+class RateLimitReader:
+    """Reads the rate limits of successive responses, and searches for their names only if these seem to have changed.
+
+    They seem the same if there are as many headers as in the last response, and one of its limits. A limit that took
+    the place of another header is then missed, which does no harm: only when all limits are used up, there is a 429.
+    """
+
+    def __init__(self) -> None:
+        self._headers_count = -1
+        self._names: Sequence[LimitNames] = ()
+
+    def read(self, headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
+        """Read the limits of a response, as `rate_limits` does."""
+        if len(headers) == self._headers_count and (limits := _read_limits(headers, self._names)):
+            return limits
+        self._headers_count, self._names = len(headers), _find_limits(headers)
+        return _read_limits(headers, self._names)
+
+
+LimitNames = tuple[str, str, str, str]
+"""The name of a rate limit, and those of its three headers."""
+
+
+def _find_limits(headers: Mapping[str, str]) -> list[LimitNames]:
+    """Return the names of each rate limit."""
+    found = []
+    for rest in "\n".join(headers).lower().split("x-ratelimit-limit-")[1 : MAX_NAMED_LIMITS + 1]:
+        name = rest.partition("\n")[0]
+        limit, remaining, reset = [f"x-ratelimit-{part}-{name}" for part in ("limit", "remaining", "reset")]
+        found.append((name, limit, remaining, reset))
+    return found
+
+
+def _read_limits(headers: Mapping[str, str], names: Sequence[LimitNames]) -> tuple[RateLimit, ...]:
+    """Return the limits with these names that the headers contain."""
     found: list[RateLimit] = []
-    for name, limit_header, remaining_header, reset_header in _limit_headers("\n".join(headers)):
+    for name, limit_header, remaining_header, reset_header in names:
         try:
             limit, remaining, reset = headers[limit_header], headers[remaining_header], headers[reset_header]
         except KeyError:  # gateways send limits of their own, some without a Reset
@@ -104,17 +142,6 @@ def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
             )
         found += read
     return tuple(found if len(found) < 2 else plausible_limits(found))
-
-
-@lru_cache(maxsize=64)  # a server sends the same header names with nearly every response
-def _limit_headers(header_names: str) -> list[tuple[str, str, str, str]]:
-    """Return the name of each rate limit and of its three headers, from the names of all headers, one per line."""
-    found = []
-    for rest in header_names.lower().split("x-ratelimit-limit-")[1 : MAX_NAMED_LIMITS + 1]:
-        name = rest.partition("\n")[0]
-        limit, remaining, reset = [f"x-ratelimit-{part}-{name}" for part in ("limit", "remaining", "reset")]
-        found.append((name, limit, remaining, reset))
-    return found
 
 
 def _integer(text: str) -> int:

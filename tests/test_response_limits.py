@@ -11,7 +11,7 @@ from fakes import make_call
 from multidict import CIMultiDict
 
 from calcom_async.errors import RateLimitedError, ServerError
-from calcom_async.responses import Response, check, rate_limits
+from calcom_async.responses import RateLimitReader, Response, check, rate_limits
 
 FAMILY = ("x-ratelimit-limit-default", "x-ratelimit-remaining-default", "x-ratelimit-reset-default")
 
@@ -56,6 +56,15 @@ def test_a_limit_without_all_three_headers_is_no_warning(caplog):
     """Limits of gateways, which may lack a header such as Reset, cause no warning."""
     assert rate_limits({"x-ratelimit-limit-minute": "5", "x-ratelimit-remaining-minute": "4"}) == ()
     assert not caplog.records
+
+
+def test_a_reader_finds_new_limits():
+    """A reader searches for the names again if the number of headers changes, or if no known limit is there."""
+    reader = RateLimitReader()
+    first = dict(zip(FAMILY, ("120", "7", "60"), strict=True))
+    second = {name.replace("default", "burst"): text for name, text in first.items()}
+    for headers in (first, second, first | second, {"date": "x"}, first):
+        assert reader.read(headers) == reader.read(headers) == rate_limits(headers)
 
 
 def test_the_number_of_limits_is_bounded():
