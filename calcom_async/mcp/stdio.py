@@ -31,6 +31,8 @@ async def _stdin() -> Any:
     The SDK reads in a thread, which would keep a cancelled server alive until the next line comes. Where the event loop
     can read standard input itself (a pipe, a socket or a terminal, not on Windows), no thread is needed.
     """
+    if os.name == "nt":
+        return None
     reader = asyncio.StreamReader(limit=MAX_LINE)
     try:
         number = sys.stdin.fileno()
@@ -43,7 +45,7 @@ async def _stdin() -> Any:
             return None  # reading a file never waits
         pipe = os.fdopen(source, "rb", buffering=0)
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-    except (NotImplementedError, OSError, ValueError):
+    except (OSError, ValueError):  # closed, or not a file of the system
         return None
     return _lines(reader)
 

@@ -72,10 +72,15 @@ async def test_a_search_that_cannot_work_says_why(sandbox, change, expected):
 
 
 async def test_no_free_time_is_a_result(sandbox):
-    """A weekend without slots is no error."""
+    """A weekend without slots is no error: the message has the next free time, if there is one."""
+    saturday = {"event_type": 1, "start": "2026-11-07", "end": "2026-11-07", "time_zone": LISBON}
     async with agent_of(sandbox) as agent:
-        free = await agent.call("find_times", event_type=1, start="2026-11-07", end="2026-11-07", time_zone=LISBON)
-    assert free == {"message": f"No free time from 2026-11-07 to 2026-11-07 ({LISBON}). Try later days.", "times": []}
+        free = await agent.call("find_times", **saturday)
+        await agent.cal.schedules.update(1, availability=[])
+        never = await agent.call("find_times", **saturday)
+    none = f"No free time from 2026-11-07 to 2026-11-07 ({LISBON})."
+    assert free == {"message": f"{none} The next one is Mon 2026-11-09T09:00+00:00 (2026-11-09T09:00Z).", "times": []}
+    assert never == {"message": f"{none} Nor in the 60 days after that.", "times": []}
 
 
 async def test_identical_calls_make_one_booking(sandbox):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
@@ -12,12 +12,14 @@ from calcom_async.errors import InvalidRequestError
 from calcom_async.mcp.call import ToolCall
 from calcom_async.mcp.cursors import open_cursor, seal_cursor
 from calcom_async.mcp.event_types import EventType, event_type_keywords
-from calcom_async.mcp.times import call_zone, parse_day_or_time
+from calcom_async.mcp.times import both, call_zone, parse_day_or_time
 from calcom_async.mcp.tool import Cursor, Result, TimeZone, tool
 from calcom_async.mcp.views import MAX_ROWS, FreeTime, free_time
 from calcom_async.resources.slots import has_room
 
 MAX_RANGE = timedelta(days=62)
+LOOK_AHEAD = timedelta(days=60)
+"""How far a search without a result looks for the next free time."""
 
 Duration = Annotated[
     int, Meta(description="Minutes, if the event type offers several lengths", examples=[30], ge=1, le=1440)
@@ -61,12 +63,18 @@ async def find_times(
     rest = len(slots) - skip - len(rows)
     message = f"{len(slots)} free times from {start} to {end} ({time_zone})."
     if not slots:
-        message = f"No free time from {start} to {end} ({time_zone}). Try later days."
+        message = f"No free time from {start} to {end} ({time_zone}). {await _next_free(call, last, zone, keywords)}"
     elif rest > 0:
         message += f" {rest} more with the cursor."
     return FreeTimes(
         message=message, times=rows, next_cursor=seal_cursor(skip + MAX_ROWS, *arguments) if rest > 0 else None
     )
+
+
+async def _next_free(call: ToolCall, last: date | datetime, zone: tzinfo, keywords: dict[str, Any]) -> str:
+    """Return a sentence with the first free time after the range."""
+    slot = await call.cal.slots.first_available(start=last, end=last + LOOK_AHEAD, time_zone=str(zone), **keywords)
+    return f"The next one is {both(slot.start, zone)}." if slot else f"Nor in the {LOOK_AHEAD.days} days after that."
 
 
 def _check_range(first: date | datetime, last: date | datetime) -> None:
