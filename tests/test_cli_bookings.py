@@ -208,6 +208,15 @@ def test_reschedule_to_the_first_free_time(sandbox: Sandbox) -> None:
     assert f"was rescheduled and has the uid {moved['uid']} now" in again.stderr
 
 
+def test_the_event_type_of_a_booking_was_deleted(sandbox: Sandbox) -> None:
+    """Without an event type there is no first free time, so the command asks for a time."""
+    uid = book(sandbox)["uid"]
+    sandbox.store.bookings[uid].event_type_id = None
+    result = change(sandbox, "reschedule", uid, "--start", "first")
+    assert (result.exit_code, writes(sandbox)) == (2, [])
+    assert "the event type of the booking was deleted. Give a time in --start, not first" in result.stderr
+
+
 def test_reschedule_to_a_taken_time(sandbox: Sandbox) -> None:
     """A taken time is code 9, with free times near it, and nothing is moved."""
     first, second = book(sandbox), book(sandbox)
