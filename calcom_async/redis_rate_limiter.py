@@ -26,16 +26,19 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
 import msgspec
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, NoPermissionError
 
 from calcom_async.errors import ConfigError, ConnectionFailedError, RateLimit
+from calcom_async.extras import import_extra
 from calcom_async.rate_limit_state import Bucket, BucketState, Permit
 from calcom_async.rate_limit_window import MAX_LIMIT, MAX_NAMED_LIMITS, MAX_RESET, WindowEstimate
 from calcom_async.rate_limiter import BATCH, BucketQueue, TokenBucket, Waiter
 from calcom_async.secret import Secret, without_frames
+
+with import_extra("RedisTokenBucket", "redis"):
+    from redis.asyncio import Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+    from redis.exceptions import AuthenticationError, NoPermissionError
 
 log: logging.Logger = logging.getLogger("calcom_async")
 

@@ -67,6 +67,26 @@ def imported_by(statement: str) -> set[str]:
 ROOT = Path(calcom_async.__file__).parent.parent
 
 
+@pytest.mark.parametrize(
+    ("module", "library", "advice"),
+    [
+        ("redis_rate_limiter", "redis", "RedisTokenBucket needs redis: pip install 'calcom-async[redis]'"),
+        ("export.dlt_source", "dlt", "the dlt source needs dlt: pip install 'calcom-async[dlt]'"),
+        ("export.distributed", "distributed", "a Dask cluster needs distributed: pip install 'calcom-async[dask]'"),
+    ],
+)
+def test_a_module_without_its_library_says_what_to_install(
+    module: str, library: str, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Importing a module whose extra is not installed raises one sentence with the command."""
+    for name in [name for name in sys.modules if name.split(".")[0] == library]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.delitem(sys.modules, f"calcom_async.{module}", raising=False)
+    with pytest.raises(ModuleNotFoundError, match=re.escape(advice)):
+        importlib.import_module(f"calcom_async.{module}")
+
+
 def test_import_is_lazy():
     """`import calcom_async` imports no library and none of our modules."""
     loaded = imported_by("import calcom_async")

@@ -32,7 +32,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-from distributed import Client, Future, as_completed
 
 from calcom_async._version import __version__
 from calcom_async.client import Calcom
@@ -43,9 +42,12 @@ from calcom_async.export.lock import exclusive
 from calcom_async.export.plan import ExportPlan, Segment
 from calcom_async.export.sinks import open_sink, usable_path
 from calcom_async.export.sources import ExportJob, account_id
-from calcom_async.extras import require_extra
+from calcom_async.extras import import_extra, require_extra
 from calcom_async.keyset import ReadStats
 from calcom_async.pages import IncompleteListWarning
+
+with import_extra("an export on a Dask cluster", "dask"):
+    from distributed import Client, Future, as_completed
 
 MANIFEST = "_manifest.json"  # readers of data sets ignore names with this prefix
 STAGING = ".run-"

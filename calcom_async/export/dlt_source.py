@@ -17,11 +17,7 @@ from datetime import timedelta
 from threading import Lock, Thread
 from typing import Any, TypeVar
 
-import dlt
 import msgspec
-from dlt.common.data_types import TDataType
-from dlt.common.schema.typing import TColumnSchema, TTableSchemaColumns
-from dlt.sources import DltResource
 from msgspec import inspect
 
 from calcom_async.auth import AccessToken, ApiKey
@@ -29,11 +25,18 @@ from calcom_async.client import Calcom
 from calcom_async.export.job import DEFAULT_LOOKBACK
 from calcom_async.export.plan import Watermarks
 from calcom_async.export.sources import EXPORTABLE, ExportJob, account_id
+from calcom_async.extras import import_extra
 from calcom_async.keyset import ReadStats
 from calcom_async.lenient_json import parse
 from calcom_async.pages import IncompleteListWarning
 from calcom_async.rate_limiter import TokenBucket
 from calcom_async.secret import Secret
+
+with import_extra("the dlt source", "dlt"):
+    import dlt
+    from dlt.common.data_types import TDataType
+    from dlt.common.schema.typing import TColumnSchema, TTableSchemaColumns
+    from dlt.sources import DltResource
 
 DEFAULT_RESOURCES = ("bookings", "event-types", "schedules", "webhooks", "teams", "memberships")
 """Resources loaded by default; the other `EXPORTABLE` lists of a scope can be selected."""

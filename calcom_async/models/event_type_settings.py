@@ -153,8 +153,8 @@ class DisableCancelling(DisableableSetting, frozen=True, kw_only=True):
     """Whether attendees cannot cancel; `disabled=True` turns cancelling off."""
 
 
-# The API enforces only `minutes_before`. A booking whose rescheduling is always disabled could still be moved with it
-# (recorded from a self-hosted server of 2026-07).
+# The API enforces only `minutes_before`. If rescheduling is disabled altogether, it still moves bookings (recorded from
+# a self-hosted server of 2026-07).
 class DisableRescheduling(DisableableSetting, frozen=True, kw_only=True):
     """Whether attendees cannot reschedule: never, or not in the last `minutes_before` the start."""
 

@@ -13,7 +13,7 @@ class Pagination(Model, frozen=True, kw_only=True, gc=False):
     total_items: int
     items_per_page: int
     remaining_items: int
-    current_page: int  # the specification says at least 1
+    current_page: int  # at least 1 in the specification, and 0 on servers
     """From 1; 0 if there are no pages, and the last page for any position beyond it."""
     total_pages: int
     has_next_page: bool

@@ -175,7 +175,7 @@ class OrganizationTeams(Teams):
     team cannot be reached, and a warning says so.
     """
 
-    # `fragile`: these servers answer 500 or repeat the first page, so further pages are requested with care.
+    # `fragile`: these servers return 500 or repeat the first page, so further pages are requested with care.
     pagination: ClassVar[PaginationSpec] = PaginationSpec(maximum=250, fragile=True)
 
     def event_types(self, *, sort_created_at: Order | None = None, **paging: Unpack[Paging]) -> Pages[EventType]:
