@@ -25,6 +25,7 @@ class Runtime:
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._main, name="calcom-sandbox", daemon=True)
         self._thread.start()
+        # Set after the port is known, and after a failure too.
         self._ready.wait()
         if self._failure is not None:
             self._thread.join()
@@ -93,6 +94,7 @@ class Runtime:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         transports = [connection.transport for connection in server.connections]
+        # Idle connections close at once. Handlers get a moment, and what is left is cut off below.
         server.pre_shutdown()
         await server.shutdown(0.05)
         for transport in filter(None, transports):

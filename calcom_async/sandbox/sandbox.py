@@ -116,6 +116,7 @@ class Sandbox:
             spawn=self.spawn,
             on_error=self.handler_errors.append,
         )
+        # Deliveries and plans follow the same events. A planned delivery comes later, by the clock.
         self.context.events.subscribe(partial(deliver, self.context))
         self.context.events.subscribe(partial(plan, self.context))
         self._bookings = bookings
@@ -162,6 +163,7 @@ class Sandbox:
 
     def _reset(self) -> None:
         """Do the work of `reset` in the thread of the sandbox."""
+        # Connections and the seeded keys stay: only the data changes.
         self.store.reset(self._seed)
         self.faults.clear()
         self.rate_limiter.clear()

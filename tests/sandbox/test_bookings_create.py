@@ -132,10 +132,6 @@ def test_event_types_are_identified_by_slug(api):
         ({"attendee": ada(email=None, phoneNumber="12")}, "responses - {email}error_required_field, "),
         ({"guests": ["a@x.test", "a@x.test"]}, "responses - {guests}duplicate_email, "),
         ({"guests": ["nobody"]}, "responses - {guests}email_validation_error, "),
-        (
-            {"instant": True},
-            "Instant bookings are only supported for team event types, not individual user event types.",
-        ),
         ({"start": at(10, 1)}, "Attempting to book a meeting in the past."),
         ({"start": at(3)}, NOT_FREE),
         (

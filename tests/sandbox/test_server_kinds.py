@@ -107,6 +107,21 @@ def test_the_profile(start, server, locale, email):
 @pytest.mark.parametrize(
     ("server", "message"),
     [
+        (HOSTED, "Instant bookings are only supported for team event types, not individual user event types."),
+        (WITHOUT_TEAMS, "instant property is wrong,property instant should not exist "),
+    ],
+)
+def test_instant_bookings(start, server, message):
+    """An instant booking of a user's event type is a 400; a server without teams does not know the field."""
+    attendee = {"name": "Ada", "email": "ada@visitors.test", "timeZone": "UTC"}
+    api = ApiClient(start(server), "2024-08-13")
+    rejected = api.post("/v2/bookings", MONDAY_BOOKING | {"attendee": attendee, "instant": True})
+    assert rejected.error == (400, message)
+
+
+@pytest.mark.parametrize(
+    ("server", "message"),
+    [
         (WITH_TEAMS, "Bad request: Please check your request data and try again"),
         (WITHOUT_TEAMS, "Booking already confirmed"),
     ],

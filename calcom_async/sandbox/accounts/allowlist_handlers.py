@@ -27,6 +27,7 @@ def get_allowlists(call: Call) -> object:  # noqa: ARG001
 @ROUTES.add("GET", "/v2/allowlists/{service}", auth="public", stateful=False)
 def get_allowlist(call: Call) -> object:
     """Return the addresses of one service. An unknown one is a 404."""
+    # The addresses are those of documentation networks (RFC 5737).
     name = call.path["service"]
     if (service := _SERVICES.get(name)) is None:
         raise errors.not_found(f"Allowlist service {name} not found")

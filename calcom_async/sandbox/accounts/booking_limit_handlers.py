@@ -58,6 +58,7 @@ def get_team_booking_limits(call: Call) -> object:
     return {
         "teams": [team_limits_view(store, team, user_id) for team in teams],
         "globalLimit": limits_view(overall) if overall else None,
+        # Whether the teams together may take more than the user allows in all.
         "isOvercommitted": any(
             sum(limits.get(name, 0) for limits in effective) > overall[name] for name in PERIODS if name in overall
         ),
@@ -87,6 +88,7 @@ def delete_team_booking_limit(call: Call) -> object:
 
 def _member(call: Call) -> dict[str, Any]:
     """Return the caller, who must be a member of an organization."""
+    # A rule of the specification of September 2026. The text of the error is made up.
     if call.user["organization_id"] is None:
         raise errors.forbidden("Booking limits are only for members of an organization.")
     return call.user

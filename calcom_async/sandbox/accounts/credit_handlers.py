@@ -27,5 +27,6 @@ def get_available_credits(call: Call) -> object:  # noqa: ARG001
 @ROUTES.add("POST", "/v2/credits/charge", stateful=False)
 def charge_credits(call: Call) -> object:
     """Check the body and return the balance as it was."""
+    # The balance is not kept, so a test sees the same one each time.
     _CHARGE.read(call.body)
     return {"charged": True, "remainingBalance": _BALANCE}

@@ -28,6 +28,7 @@ def list_event_pages(call: Call) -> object:
 def get_event_page(call: Call) -> object:
     """Return the event. An id that is not a UUID is a 400, an unknown one a 404."""
     uuid = call.path["uuid"]
+    # Checked before the lookup, as routes with a ParseUUIDPipe do.
     if re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", uuid) is None:
         raise errors.bad_request("Validation failed (uuid is expected)")
     if uuid != UUID:

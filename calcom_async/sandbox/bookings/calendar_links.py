@@ -31,6 +31,7 @@ def calendar_links(booking: Booking) -> list[dict[str, str]]:
 
     The title in the Outlook link is encoded twice, as recorded on a self-hosted build.
     """
+    # The title is not quoted in the first two links, though it may contain any character.
     place = quote(booking.location or "", safe="")
     times = f"{_compact(booking.start)}/{_compact(booking.end)}"
     begin, end = iso_seconds(booking.start), iso_seconds(booking.end)

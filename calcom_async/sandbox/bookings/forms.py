@@ -69,6 +69,7 @@ ATTENDEE = Form(
         "attendee email or phone",
         "attendeeContact",
         "Attendee must have at least one contact method (email or phone number)",
+        # The specification marks both as optional; one of the two must be there.
         lambda attendee: bool(attendee.get("email") or attendee.get("phoneNumber")),
     ),
 )
@@ -82,6 +83,7 @@ CREATE = Form(
     Field("username", string, optional=True),
     Field("teamSlug", string, optional=True),
     Field("organizationSlug", string, optional=True),
+    # Only a second check, after the event type was found, looks at the addresses.
     Field("guests", each(string), array, optional=True),
     Field("meetingUrl", url, optional=True),
     Field("location", location_rule, optional=True),
@@ -98,12 +100,15 @@ CREATE = Form(
         _names_event_type,
     ),
 )
+# A self-hosted server of 2026-07, which has no teams, rejects the field of their instant bookings as unknown.
+CREATE_WITHOUT_TEAMS = Form(*(part for part in CREATE.parts if part.name != "instant"))
 
 _OVERRIDES = (
     Field("allowConflicts", boolean, optional=True),
     Field("allowBookingOutOfBounds", boolean, optional=True),
     Field("skipBookingLimits", boolean, optional=True),
 )
+# Fields of version 2026-02-25. An older server rejects them, because this body must have no unknown fields.
 NEWER_CREATE = CREATE.extended(*_OVERRIDES)
 
 RESCHEDULE = Form(
@@ -112,6 +117,7 @@ RESCHEDULE = Form(
     Field("reschedulingReason", string, optional=True),
     Field("emailVerificationCode", string, optional=True),
 )
+# A seat moves without a reason: `reschedulingReason` is an unknown field here.
 RESCHEDULE_SEAT = Form(
     Field("start", date_string),
     Field("seatUid", string),
@@ -122,6 +128,7 @@ RESCHEDULE_SEAT = Form(
 NEWER_RESCHEDULE = RESCHEDULE.extended(*_OVERRIDES, Field("rescheduleWithSameHost", boolean, optional=True))
 NEWER_RESCHEDULE_SEAT = RESCHEDULE_SEAT.extended(*_OVERRIDES)
 
+# The body may be missing altogether.
 CANCEL = Form(
     Field("cancellationReason", string, optional=True),
     Field("cancelSubsequentBookings", boolean, optional=True),
@@ -156,6 +163,7 @@ objects: Rule = check(
 GUESTS = Form(
     Field(
         "guests",
+        # The limits apply to one request; another one allows 30 attendees in all.
         max_size(10).with_text("Cannot add more than 10 guests at a time"),
         min_size(1),
         array,

@@ -10,6 +10,7 @@ from calcom_async.sandbox.bookings.forms import (
     CANCEL,
     CANCEL_SEAT,
     CREATE,
+    CREATE_WITHOUT_TEAMS,
     DECLINE,
     NEWER_CREATE,
     NEWER_RESCHEDULE,
@@ -32,6 +33,7 @@ from calcom_async.sandbox.bookings.views import (
 )
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.errors import HttpError, conflict, not_found
+from calcom_async.sandbox.http.forms import Form
 from calcom_async.sandbox.http.results import Status
 from calcom_async.sandbox.http.routing import Routes
 from calcom_async.sandbox.state.booking import Booking
@@ -68,8 +70,7 @@ async def create_booking(call: Call) -> object:
 
 async def _create(call: Call) -> object:
     """Create the booking, the seat or the series of a request."""
-    form = NEWER_CREATE if call.version == NEWER_VERSION else CREATE
-    request = parse_request(call, form.read_strict(call.body))
+    request = parse_request(call, _create_form(call).read_strict(call.body))
     if is_shared(request.event_type) and not request.instant:
         booking, seat_uid = await take_seat(call, request)
         return shown(call, booking) | {"seatUid": seat_uid} | NOT_MANAGED
@@ -78,6 +79,13 @@ async def _create(call: Call) -> object:
         return views[0]
     # The server creates the whole round-robin series, but omits the first occurrence (measured, build of 2025-12).
     return views[1:] if request.event_type.get("schedulingType") == "roundRobin" else views
+
+
+def _create_form(call: Call) -> Form:
+    """Return the form that the server has for a new booking."""
+    if call.version == NEWER_VERSION:
+        return NEWER_CREATE
+    return CREATE if call.server.has_organizations else CREATE_WITHOUT_TEAMS
 
 
 @ROUTES.add("GET", "/v2/bookings/{bookingUid}", version=VERSIONS, auth="optional")

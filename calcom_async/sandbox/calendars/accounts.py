@@ -97,6 +97,7 @@ def _calendar(kind: Provider, address: str, credential_id: int, *, read_only: bo
         "readOnly": read_only,
         "externalId": address,
         "integration": kind.type,
+        # Feeds are no destination for bookings, so none of them is the primary calendar.
         "primary": None if read_only else True,
         "isSelected": False,
         "credentialId": credential_id,
@@ -126,6 +127,7 @@ def disconnect(store: Store, user_id: int, account: Account) -> None:
     """Delete an account with its busy times; bookings are no longer written to it."""
     store.calendars[user_id].remove(account)
     store.busy[:] = [busy_time for busy_time in store.busy if busy_time.get("credential_id") != account["credentialId"]]
+    # The first connected calendar takes over at the next read.
     destinations: dict[int, Any] = store.extras["destination_calendars"]
     if destinations.get(user_id, {}).get("credentialId") == account["credentialId"]:
         del destinations[user_id]

@@ -50,6 +50,7 @@ def _add_conferencing_routes(path: str, owner_of: OwnerOf) -> None:
         """Return the URL of the app's consent page."""
         owner_of(call)
         app = with_consent(call.path["app"])
+        # One callback for all owners: the state says which team it is.
         back = f"{call.base_url}/conferencing/{app.slug}/oauth/callback"
         return {"url": authorization_url(call, app.authorize or "", back, client_id="sandbox")}
 

@@ -42,6 +42,7 @@ def update_calendar_event(call: Call) -> object:
 
 def _event(call: Call) -> dict[str, Any]:
     """Return the event with this uid. Raises a 404 unless a booking has a reference to it."""
+    # Checked before the event is looked up, so an unknown event of another calendar gets this error.
     if call.path["calendar"] != "google":
         raise errors.bad_request("Calendar event operations are only available for Google Calendar")
     uid = call.path["eventUid"]

@@ -56,6 +56,7 @@ def authorization_url(call: Call, address: str, redirect_uri: str, **fields: str
         "onErrorReturnTo": call.param("onErrorReturnTo") or call.headers.get("Origin", ""),
         "fromApp": False,
         "accessToken": call.headers.get("Authorization", "").replace("Bearer ", ""),
+        # The callback has no other way to know whose account it is.
         **{name: call.path[name] for name in ("teamId", "orgId") if name in call.path},
     }
     parameters = {"response_type": "code", **fields, "redirect_uri": redirect_uri, "state": json.dumps(state)}
@@ -70,6 +71,7 @@ def parse_callback(call: Call) -> OAuthCallback:
     state = _decoded(text)
     if not state.get("accessToken"):
         return OAuthCallback(None, str(state.get("onErrorReturnTo") or ""))
+    # The user declined on the page of the provider, or closed it.
     if call.param("error") or not call.param("code"):
         return OAuthCallback(None, str(state.get("onErrorReturnTo") or ""))
     return OAuthCallback(_owner(call, state), str(state.get("returnTo") or ""))

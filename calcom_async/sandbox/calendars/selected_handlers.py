@@ -24,6 +24,7 @@ _SELECT = Form(
     Field("credentialId", integer),
     Field("delegationCredentialId", string, optional=True),
 )
+# The parameters of this DELETE are in its query, so the id arrives as text.
 _DESELECT = Form(
     Field("integration", string),
     Field("externalId", string),

@@ -44,6 +44,7 @@ def _add_stripe_routes(path: str, owner_of: OwnerOf, *, save_auth: Auth) -> None
     def check(call: Call) -> object:
         """Succeed if Stripe is connected."""
         if owner_of(call) not in call.store.extras["stripe"]:
+            # A missing connection is an error here: there is no response that says "not connected".
             raise errors.not_found("Credentials for stripe not found.")
         return Status()
 

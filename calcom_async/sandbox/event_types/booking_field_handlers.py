@@ -80,6 +80,7 @@ def _add_routes(scope: str, event_type_of: EventTypeOf) -> None:
             if slug in slugs:
                 raise errors.bad_request(f"Booking field '{slug}' is changed twice.")
             slugs.add(slug)
+            # One invalid change rejects all of them.
             fields[slug] = _changed(fields.get(slug), change)
         return _save(call, record, list(fields.values()))
 

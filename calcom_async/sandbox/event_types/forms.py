@@ -79,6 +79,8 @@ def _pair_rule(name: str, field: str, what: str, short: str, long: str) -> Rule:
         if not isinstance(value, dict) or "disabled" in value:
             return True
         less, more = value.get(short), value.get(long)
+        # 0 passes, like a missing limit: the documented minimum is not enforced (recorded from a self-hosted server of
+        # 2026-07).
         return not (less and more and less > more)
 
     text = f"Invalid {field}: The {what} for {short} cannot exceed the {what} for {long}."
@@ -96,6 +98,7 @@ def _is_window(value: Any) -> bool:
         return True
     given = value.get("value")
     if value.get("type") == "range":
+        # Neither the order nor the number of dates is checked; one date alone is a 500 later.
         return isinstance(given, list) and all(map(is_iso_date, given))
     rolls = value.get("rolling")
     days = isinstance(given, (int, float)) and not isinstance(given, bool)
@@ -133,6 +136,7 @@ _NOT_EMPTY_WHEN_ON = check(
 
 # --- objects --------------------------------------------------------------------------------------------------------
 
+# An object that is switched off needs no other field, and its other fields are not checked.
 _ACTIVE_BOOKINGS = Form(
     _anything("disabled"),
     Field("maximumActiveBookings", minimum(1), integer, when=_is_on),
@@ -196,6 +200,7 @@ _LAYOUTS_AGREE = check(
 # --- whole bodies ---------------------------------------------------------------------------------------------------
 
 _COMMON = (
+    # Checked later, with sentences instead of constraints: these errors have no `details.errors`.
     _anything("locations"),
     Field("lengthInMinutes", minimum(1), integer),
     Field(
@@ -214,6 +219,7 @@ _COMMON = (
     _flag("disableGuests"),
     Field("slotInterval", integer, optional=True),
     Field("minimumBookingNotice", minimum(0), integer, optional=True),
+    # Negative buffers pass, as on the real server.
     Field("beforeEventBuffer", integer, optional=True),
     Field("afterEventBuffer", integer, optional=True),
     Field("scheduleId", integer, optional=True),
@@ -229,6 +235,7 @@ _COMMON = (
     _flag("requiresBookerEmailVerification"),
     _flag("hideCalendarNotes"),
     _flag("lockTimeZoneToggleOnBookingPage"),
+    # Any text passes as a color.
     _anything("color"),
     Field("seats", optional=True, nested=_SEATS),
     Field("customName", string, optional=True),
@@ -268,6 +275,7 @@ _EMAIL_SETTINGS = Field(
     "emailSettings", optional=True, nested=Form(_flag("disableEmailsToAttendees"), _flag("disableEmailsToHosts"))
 )
 _TEAM = (
+    # The messages name the values of the database, although requests and responses use camelCase.
     Field("schedulingType", one_of(SCHEDULING_TYPES.values()), convert=_database_name),
     Field("hosts", array, optional=True, nested=_HOST),
     _flag("assignAllTeamMembers"),

@@ -44,6 +44,7 @@ def _event_type(call: Call) -> EventType:
         raise errors.not_found(f"Event type with id {event_type_id} not found")
     team = call.store.teams.get(record.get("teamId") or 0, {})
     above = (team_id for team_id in (team.get("id"), team.get("parent_id")) if team_id is not None)
+    # Hosts who are not admins get the 403, unlike for the event type itself.
     leads = any(role_in(call.store, team_id, call.user["id"]) in ("ADMIN", "OWNER") for team_id in above)
     if record["ownerId"] != call.user["id"] and not leads:
         raise errors.forbidden(f"You do not have access to event type with id {event_type_id}")
@@ -60,6 +61,7 @@ def get_history(call: Call) -> object:
 
 def _log(call: Call, record: EventType, number: int) -> dict[str, Any]:
     """Return a change with a field of each type."""
+    # The four types of values that the specification of September 2026 names; no response was recorded.
     values = (
         {"type": "valueChange", "previous": "Old title", "next": record["title"]},
         {"type": "rawValue", "value": "30"},
@@ -121,6 +123,7 @@ def get_scheduling_config(call: Call) -> object:
     record = _event_type(call)
     if not is_team_event_type(record):
         raise errors.unprocessable(f"Event type with id {record['id']} is not a team event type")
+    # The specification gives these settings to a round robin only.
     turns = record["schedulingType"] == "roundRobin"
     config: dict[str, Any] = {
         "eventTypeId": record["id"],

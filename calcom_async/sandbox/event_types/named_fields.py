@@ -55,6 +55,7 @@ def named_fields(stored: Iterable[Field]) -> list[Field]:
     unused = {"field": PHONE, "slug": PHONE, "required": False, "hidden": True, "disableOnPrefill": False}
     phone = next((field for field in fields if field["slug"] == PHONE), unused)
     others = [field for field in fields if field is not phone]
+    # After name and email, where the newer specification lists it.
     return [*others[:2], phone, *others[2:]]
 
 
@@ -86,6 +87,7 @@ def older_fields(stored: Iterable[Field]) -> list[Field]:
 def _older(field: Field) -> Field:
     """Return one stored field without newer settings; a type that 2024-06-14 does not have is "unknown"."""
     if field["type"] == "email" and not field["isDefault"]:
+        # Older clients see the whole field as JSON text, and cannot send it back.
         return {"isDefault": False, "type": "unknown", "slug": "unknown", "bookingField": json.dumps(field)}
     return {key: value for key, value in field.items() if key not in _EXTRAS}
 
@@ -99,6 +101,7 @@ def stored_fields(given: object) -> list[Field]:
         raise errors.bad_request("'bookingFields' must be an array.")
     fields = [checked(field) for field in given]
     _check_slugs([field["slug"] for field in fields])
+    # A client may send back what it has read, so the fields that it cannot change are skipped.
     kept = [field for field in fields if field["field"] not in WORKFLOW_ADDED and not _is_unused_phone(field)]
     # The older rules reject an empty list. A field without changes stands for no change.
     if given and not kept:

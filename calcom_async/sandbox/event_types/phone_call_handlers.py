@@ -43,6 +43,7 @@ _FORM = Form(
 def create_phone_call(call: Call) -> object:
     """Return made-up ids of a call and an agent."""
     team = guarded_team(call, "TEAM_ADMIN")
+    # The defaults are required fields: the server adds them before it validates.
     _FORM.read(_BODY_DEFAULTS | call.body)
     event_type_id = call.int_path("eventTypeId", checked=True)
     if call.store.event_types.get(event_type_id, {}).get("teamId") != team["id"]:

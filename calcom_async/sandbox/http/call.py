@@ -73,6 +73,7 @@ class Call:
         Accepted forms: repeated parameters, `a[]=`, `a[0]=` and values separated by commas.
         """
         pattern = re.compile(re.escape(name) + r"(\[\d*\])?")
+        # Lists of this API accept all these forms, except where a field says otherwise.
         sent = [value for key, value in self.query if pattern.fullmatch(key)]
         return [part.strip() for value in sent for part in value.split(",")] if sent else None
 

@@ -73,6 +73,7 @@ class Faults:
 
     def clear(self) -> Faults:
         """Remove all faults and callbacks, and reset the counter."""
+        # The same script of faults occurs again after a reset.
         self._rng = random.Random(self._seed)
         self._faults: list[Fault] = []
         self._callbacks: list[tuple[str, re.Pattern[str], Callable[[Store], object]]] = []
@@ -141,6 +142,7 @@ class Faults:
         if not self._faults:
             return None
         with self._lock:
+            # A fault that is not due yet still counts this request down, so the next one may occur instead.
             due = next((fault for fault in self._faults if fault.matches(method, path) and self._is_due(fault)), None)
             if due is not None:
                 self.fired += 1
@@ -181,6 +183,7 @@ def _error(status: int) -> HttpError:
         )
     if status == 498:
         return string_details(498, "TokenExpiredException", "ACCESS_TOKEN_IS_EXPIRED")
+    # Other errors of the real server come from its base filter or from a gateway, without an envelope.
     if status in {400, 401, 403, 404, 409, 422}:
         return by_status(status, f"scripted fault {status}")
     return no_envelope(status, "Internal server error" if status == 500 else _phrase(status))

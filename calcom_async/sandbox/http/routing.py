@@ -90,10 +90,13 @@ class RouteTable:
 
     def find(self, method: str, path: str, version: str) -> tuple[Route, dict[str, str]] | None:
         """Return the route and its decoded path parameters. HEAD requests use the route of GET."""
+        # aiohttp drops the body of such a response.
         verb = "GET" if method == "HEAD" else method
         parts = path.removesuffix("/").split("/")[1:]
         for node, values in self._root.walk(parts, 0):
             for entry in node.routes:
+                # Without a match the walk goes on: a route with a placeholder may answer a version that the literal one
+                # does not.
                 if entry.method == verb and entry.accepts(version):
                     return entry, dict(zip(_names(entry.path), values, strict=True))
         return None
@@ -132,6 +135,7 @@ class _Node:
         part = parts[at]
         if (child := self.literal.get(part.lower())) is not None:
             yield from child.walk(parts, at + 1)
+        # An empty segment, as in a doubled slash, is a 404.
         if self.wild is not None and part:
             for node, values in self.wild.walk(parts, at + 1):
                 yield node, [unquote(part), *values]

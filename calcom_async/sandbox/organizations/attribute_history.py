@@ -24,6 +24,7 @@ def note_change(
     """Add an entry for an assignment before and after a change; None if there was none."""
     store, user = call.store, call.user
     assignment = after or before or {}
+    # An option names its attribute; the assignment only names the option.
     attribute = store.attributes[store.attribute_options[assignment["attributeOptionId"]]["attributeId"]]
     entry = {
         "id": store.uuid(),

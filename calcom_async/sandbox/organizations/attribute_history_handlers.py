@@ -31,6 +31,7 @@ def get_assignment_history(call: Call) -> object:
     if membership is None:
         raise errors.not_found(f"Membership for user with id {user_id} within organization id {org_id} not found")
     logs, place = cursor_page(entries_of(call.store, membership["id"]), query)
+    # Only this list of the hosted API has the cursor inside `data`.
     return {"userId": user_id, "membershipId": membership["id"], "auditLogs": logs, **_without_null(place)}
 
 
@@ -58,6 +59,7 @@ def get_user_sync_history(call: Call) -> object:
 def _runs(call: Call, runs: list[dict[str, Any]]) -> Data:
     """Return a page of runs. The cursor is in `meta`, and absent on the last page."""
     items, place = cursor_page(runs, _SYNC_HISTORY.read(call.fields))
+    # A third place for the cursor, after `pagination` and `data`; the specification is that uneven.
     return Data(items, extra={"meta": _without_null(place)})
 
 
@@ -73,6 +75,7 @@ def _run(call: Call, org_id: int, user_id: int, number: int) -> dict[str, Any]:
         "organizationId": org_id,
         "userId": user_id,
         "userName": user["name"],
+        # The form of Salesforce ids.
         "externalUserId": f"005{user_id:012}",
         "status": "APPLIED",
         "signatureVerified": True,

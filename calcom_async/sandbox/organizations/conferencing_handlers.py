@@ -21,6 +21,7 @@ _DEFAULT = Form(Field("appSlug", one_of((*APPS, CAL_VIDEO))))
 def _owner(call: Call) -> Owner:
     """Return the user of the path as owner of conferencing apps."""
     _, user = guarded_user(call)
+    # The same connections as in the user's own list; an admin sees and sets them here.
     return ("user", user["id"])
 
 

@@ -72,12 +72,14 @@ def create_delegation_credential(call: Call) -> object:
     now = call.clock.now()
     record: Record = {
         "id": call.store.uuid(),
+        # Enabling is a second step, which tests the key on the real server.
         "enabled": False,
         "domain": domain,
         "organizationId": organization["id"],
         "workspacePlatform": {"name": _PLATFORMS[slug], "slug": slug},
         "createdAt": iso(now),
         "updatedAt": iso(now),
+        # The private key never leaves the server, and the sandbox has no use for it.
         "serviceAccountClientId": given["serviceAccountKey"]["client_id"],
     }
     if slug == MICROSOFT:

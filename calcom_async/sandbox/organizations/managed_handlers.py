@@ -69,6 +69,7 @@ def create_managed_organization(call: Call) -> object:
             "them."
         )
     key = record["api_key"] = f"cal_{call.store.rng.getrandbits(128):032x}"
+    # The key acts as the caller, who owns the new organization.
     call.store.api_keys[key] = call.user["id"]
     return _view(record) | {"apiKey": key}
 
@@ -147,6 +148,7 @@ def _managed(call: Call) -> Record:
     """Return the managed organization of the path. One of another manager is a 403."""
     manager, managed_id = guarded_organization(call, "ORG_ADMIN"), call.int_path("managedOrganizationId")
     record = call.store.organizations.get(managed_id)
+    # Unknown and foreign ones are the same 403.
     if record is None or record.get("managed_by") != manager["id"]:
         raise errors.forbidden(
             f"IsManagedOrgInManagerOrg - Managed organization with id={managed_id} is not owned by manager "

@@ -25,6 +25,7 @@ PERMISSIONS = ONE + "/permissions"
 
 def _owner(call: Call) -> int:
     """Return the owner of the roles in the path if the caller is an admin of the organization, even to read."""
+    # Admins of the team alone get a 403.
     owner = guarded_team(call, "ORG_ADMIN") if "teamId" in call.path else guarded_organization(call, "ORG_ADMIN")
     owner_id: int = owner["id"]
     return owner_id
@@ -148,5 +149,6 @@ def _removed(call: Call, removed: list[str]) -> RawResponse:
     _owner(call)
     _check(call, removed)
     role = _role(call)
+    # A permission that the role does not have is no error.
     roles.set_permissions(role, [permission for permission in role["permissions"] if permission not in removed])
     return RawResponse(None, 204)

@@ -84,6 +84,7 @@ _NEWER = _named(
     organization_customDomain=("create", "read", "update", "delete"),
     tag=("create", "update", "delete"),
 )
+# The system roles have permissions that the specification does not list, so clients must not treat it as complete.
 PERMISSIONS = frozenset({"*.*", *_ADMIN, *_MEMBER, *_ONLY_CUSTOM})
 NEWER_PERMISSIONS = PERMISSIONS | frozenset(_NEWER)
 """The permissions of the hosted API."""
@@ -135,6 +136,7 @@ def role_view(role: Mapping[str, Any], owner_column: str) -> dict[str, Any]:
 
 def roles_of(store: Store, owner_id: int) -> Iterator[Role]:
     """Yield the system roles, then those of the owner."""
+    # Every list begins with these three. A read, an update or a delete of one is a 404.
     for role_id, name, color, description, permissions in _SYSTEM:
         yield {
             "id": role_id,
@@ -160,6 +162,7 @@ def find_role(store: Store, owner_id: int, role_id: str) -> Role:
 
 def new_role(store: Store, owner_id: int, body: Mapping[str, Any], now: datetime) -> Role:
     """Create a custom role for a validated body."""
+    # The names of the system roles are taken as well.
     if any(role["name"] == body["name"] for role in roles_of(store, owner_id)):
         raise errors.bad_request(f'Role with name "{body["name"]}" already exists')
     role: Role = {
@@ -178,6 +181,7 @@ def new_role(store: Store, owner_id: int, body: Mapping[str, Any], now: datetime
 
 def change_role(role: Role, body: Mapping[str, Any], now: datetime) -> None:
     """Update a role. Like the server, accept a description and do not store it."""
+    # Recorded from a self-hosted server of 2025-12.
     role |= {name: body[name] for name in ("name", "color") if body.get(name) is not None}
     role["updated_at"] = iso(now)
     if body.get("permissions") is not None:

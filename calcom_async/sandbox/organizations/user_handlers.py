@@ -22,6 +22,7 @@ ONE = ALL + "/{userId}"
 def list_organization_users(call: Call) -> object:
     """List the users of the organization by id."""
     org_id = guarded_organization(call, "ORG_ADMIN")["id"]
+    # Validation errors repeat this default as if it had been sent.
     query = LIST.read({"attributeQueryOperator": "AND", **call.fields})
     rows = page(users.users_of(call.store, org_id, query), query)
     return [user_view(call.store, org_id, user) for user in rows]
@@ -57,6 +58,7 @@ def update_organization_user(call: Call) -> object:
 def delete_organization_user(call: Call) -> object:
     """Delete a user with all their data and return them."""
     org_id, user = guarded_user(call)
+    # The response shows the user as before, so it is built first.
     view = user_view(call.store, org_id, user)
     users.delete_user(call.store, user, call.clock.now())
     return view

@@ -96,6 +96,7 @@ def client_view(client: Client) -> dict[str, Any]:
     shown = {wire: client.get(ours, _UNSET.get(ours)) for wire, ours in _SETTINGS.items()}
     return {
         "id": client["id"],
+        # Every read shows the secret, to any member of the organization.
         "secret": client["secret"],
         "permissions": [name for bit, name in enumerate(PERMISSIONS) if client["permissions"] >> bit & 1],
         "organizationId": client["organization_id"],

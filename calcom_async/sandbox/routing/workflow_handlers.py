@@ -33,6 +33,7 @@ def _owner(call: Call) -> Owner:
     """Return the owner of the workflows of the path, checked."""
     if "teamId" in call.path:
         return Owner(team_id=guarded_team(call, "TEAM_ADMIN")["id"])
+    # New on the hosted API of September 2026; self-hosted builds know workflows of teams only.
     return Owner(user_id=call.user["id"])
 
 

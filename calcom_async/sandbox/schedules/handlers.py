@@ -44,6 +44,7 @@ def list_schedules(call: Call) -> object:
 def get_default_schedule(call: Call) -> object:
     """Return the caller's default schedule, or null."""
     schedule = call.store.schedules.get(call.user.get("default_schedule_id") or 0)
+    # Null after the default was deleted; slots then follow Monday to Friday, 9 to 5.
     return schedule and show_schedule(call.store, schedule)
 
 
@@ -56,6 +57,7 @@ def get_schedule(call: Call) -> object:
 @ROUTES.add("PATCH", "/v2/schedules/{scheduleId}", version=VERSIONS)
 def patch_schedule(call: Call) -> object:
     """Update a schedule; `availability` and `overrides` are replaced as a whole."""
+    # The body is validated before the schedule is looked up, so an invalid body of an unknown schedule is a 400.
     body = UPDATE.read(_body(call))
     schedule = _own(call)
     update_schedule(call.store, schedule, body)

@@ -34,6 +34,7 @@ _LIST = paged_form(Field("eventTypeId", optional=True, convert=to_int))
 
 def _of_members(store: Store, team_id: int) -> list[dict[str, Any]]:
     """List the schedules of all members of a team or an organization by id."""
+    # Pending members are included.
     rows = [row for membership in memberships_of(store, team_id) for row in schedules_of(store, membership["user_id"])]
     return sorted(rows, key=lambda row: row["id"])
 

@@ -91,6 +91,7 @@ def create_schedule(store: Store, user_id: int, body: Wire) -> Wire:
 
 def update_schedule(store: Store, schedule: Wire, body: Wire) -> None:
     """Replace the given fields. `isDefault: false` has no effect; null causes a database error."""
+    # The validation of an optional field accepts null, and the column does not.
     if any(name in body and body[name] is None for name in ("name", "timeZone")):
         raise errors.database(500)
     _set(schedule, "name", body.get("name"))

@@ -75,6 +75,7 @@ def _organization(store: Store) -> None:
         "name": "Sandbox Org",
         "slug": "sandbox-org",
         "owner_id": ANA,
+        # Only such an organization can have OAuth clients; ordinary ones get a 403.
         "is_platform": True,
     }
     for user_id, role in ((ANA, "OWNER"), (BO, "ADMIN"), (CY, "MEMBER")):
@@ -99,6 +100,7 @@ def _platform(store: Store, now: datetime) -> None:
         "managed": [MIA],
         "created_at": now,
     }
+    # The stored form of an address of a managed user, and the username that the server makes of it.
     email = f"mia+{CLIENT_ID}@sandbox.test"
     new_user(store, MIA, f"mia-{CLIENT_ID}-sandbox-test", "Mia Managed", "Europe/Rome", email=email)
     store_tokens(store, now, kind="managed", user_id=MIA, client_id=CLIENT_ID, pair=(ACCESS_TOKEN, REFRESH_TOKEN))
@@ -139,6 +141,7 @@ def _calendar(store: Store, now: datetime) -> None:
         "calendars": [calendar],
     }
     store.calendars[ANA] = [connected]
+    # Within Ana's working hours, so that some slots of every seeded world are taken.
     noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
     for day in range(14):
         start = noon + timedelta(days=day)

@@ -60,6 +60,7 @@ class Bookings(dict[str, Booking]):
         super().__init__()
         self._changed = changed
 
+    # A change of a booking's own fields is not noticed: call `store.changed()` after it.
     def __setitem__(self, uid: str, booking: Booking) -> None:
         super().__setitem__(uid, booking)
         self._changed()

@@ -38,6 +38,7 @@ def _widen(ordered: Sequence[Any], key: Key, start: int, stop: int) -> tuple[int
 
 def _scramble(ordered: Sequence[R], key: Key, salt: object) -> list[R]:
     """Shuffle each run of equal keys; the result depends only on the salt."""
+    # Not `hash()`, which differs from process to process.
     rng = random.Random(zlib.crc32(repr(salt).encode()))
     scrambled: list[R] = []
     run: list[R] = []

@@ -12,6 +12,7 @@ from calcom_async.sandbox.webhooks.subscriptions import Webhook, WebhookScope, k
 def _own(call: Call, user_id: int, webhook_id: str) -> Webhook:
     """Return a webhook of the user. A foreign one is a 403."""
     webhook = known(call, webhook_id)
+    # A webhook of an event type has no user, so it gets this error too.
     if webhook["userId"] != user_id:
         raise errors.forbidden(
             f"IsUserWebhookGuard - user with id=({user_id}) is not the owner of webhook with id=({webhook_id})"
@@ -35,6 +36,7 @@ def _event_type(call: Call) -> int:
 def _of_event_type(call: Call, event_type_id: int, webhook_id: str) -> Webhook:
     """Return a webhook of the event type. One of another kind is a 400, a foreign one a 403."""
     webhook, guard = known(call, webhook_id), f"IsUserEventTypeWebhookGuard - Webhook ({webhook_id}) is not associated"
+    # Three errors for three kinds of wrong ids, each with the name of the guard.
     if webhook["eventTypeId"] is None:
         raise errors.bad_request(f"{guard} with an event type")
     if webhook["eventTypeId"] != event_type_id:
@@ -60,6 +62,7 @@ def _organization(call: Call) -> int:
 def _of_organization(call: Call, org_id: int, webhook_id: str) -> Webhook:
     """Return a webhook of the organization. An unknown one is a 403."""
     webhook = call.store.webhooks.get(webhook_id)
+    # Recorded from a self-hosted server of 2025-12.
     if webhook is None or (webhook["_kind"], webhook["_owner_id"]) != ("organization", org_id):
         raise errors.forbidden(
             f"IsWebhookInOrg - webhook with id={webhook_id} is not part of the organization with id={org_id}."

@@ -133,10 +133,12 @@ class WebhookScope:
             for webhook in call.store.webhooks.values()
             if (webhook["_kind"], webhook["_owner_id"]) == (self.kind, owner_id)
         )
+        # A new webhook may appear anywhere in the list, so a client that pages through it may miss one.
         return sorted(owned, key=lambda webhook: str(webhook["id"]))
 
     def view(self, webhook: Webhook, server: ServerKind) -> Webhook:
         """Return a webhook as JSON, with one owner."""
+        # Only a single read of a user's own webhook shows these columns on older servers.
         newer = _SHOWN_BY_NEWER if server.newer_webhooks and self.kind != "client" else ()
         return {name: webhook[name] for name in (*_SHOWN, *newer, self.column)}
 
@@ -236,6 +238,7 @@ def _check_url(url: str) -> None:
         parts = urlsplit(url)
     except ValueError:
         parts = urlsplit("")
+    # The hosted API also demands https and a public address; a sandbox would then have no receiver to call.
     if not parts.scheme or not (parts.netloc or parts.path):
         raise errors.bad_request("Webhook URL is not allowed: Invalid URL format")
     if parts.scheme not in ("http", "https"):
