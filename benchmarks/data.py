@@ -1,4 +1,4 @@
-"""Bookings in the shape and size of real answers, from a seed: the same bytes on every machine."""
+"""Bookings in the shape and size of real responses, made from a seed: the same bytes on every machine."""
 
 from __future__ import annotations
 

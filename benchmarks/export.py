@@ -1,13 +1,15 @@
-"""Export a long list of bookings: memory, and the cost of a row over writing the same rows by hand.
+"""Export a long list of bookings: peak memory, and CPU time per row over writing the same rows by hand.
 
-Shows: peak memory of an export of 1,000,000 bookings and of one of 10,000; CPU and rows per second for JSON lines and
-Parquet, and for the same rows fetched with aiohttp and written with msgspec or pyarrow.
+Shows: peak memory of an export of 1,000,000 bookings and of one of 10,000; CPU time and rows per second for JSON Lines
+and Parquet, and for the same rows fetched with aiohttp and written with msgspec or pyarrow. The budgets per row are
+numbers of instructions: see `benchmarks.instructions --only jsonl --only parquet`.
 
-Does not show: the Internet, TLS, a slow disk, or the rate limit, which is what a real export of a long list waits for.
+Does not show: the Internet, TLS, a slow disk, or the rate limit, which is what a long export really waits for.
 
-Bias: by hand, pages are requested one after the other by `skip`, which on the real server loses rows that move or share
-a time, and nothing is checked or synced to the disk. Ours reads the times of every row, sorts, writes a checkpoint
-after every page, and makes Parquet from a file of JSON lines that a restart can use. The CPU is of all threads.
+Bias: by hand, pages are requested one after another by `skip`, which on the real server loses rows that move or share a
+start time, and nothing is checked or synced to the disk. The client reads the times of every row, sorts, writes a
+checkpoint after every page, and makes Parquet from a file of JSON Lines that an interrupted run can resume. CPU time is
+that of all threads.
 """
 
 from __future__ import annotations
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
 MODULE = "benchmarks.export"
 HEADERS = {"Authorization": "Bearer cal_bench", "cal-api-version": "2024-08-13"}
 TAKE = 250
-GROUP = 20_000  # rows of a row group
-ROW = 1_300  # bytes of a row on the disk, at most
+GROUP = 20_000  # rows per row group
+ROW = 1_300  # bytes per row on the disk, at most
 
 
 def exporting(name: str, **how: Any) -> Contender:
@@ -40,7 +42,7 @@ def exporting(name: str, **how: Any) -> Contender:
     @asynccontextmanager
     async def contender(url: str, directory: str) -> AsyncIterator[Round]:
         if name.endswith(".parquet"):
-            import pyarrow as pa  # noqa: F401 - without it, there is nothing to measure
+            import pyarrow as pa  # noqa: F401 - skips the contender if it is missing
 
         from calcom_async import Calcom
         from calcom_async.export import ExportJob, export
@@ -161,9 +163,11 @@ def bench(bookings: int) -> Iterator[dict[str, Any]]:
 def main(arguments: list[str] | None = None) -> None:
     """Measure and report."""
     parser = report.parser(__doc__, repeats=5)
-    parser.add_argument("--quick", action="store_true", help="one repeat, --many a tenth")
-    parser.add_argument("--bookings", type=int, default=10_000, help="length of the list (%(default)s)")
-    parser.add_argument("--many", type=int, default=1_000_000, help="of the long list, for the memory (%(default)s)")
+    parser.add_argument("--quick", action="store_true", help="measure once, with a tenth of --many")
+    parser.add_argument(
+        "--bookings", type=int, default=10_000, help="number of bookings in the short list (%(default)s)"
+    )
+    parser.add_argument("--many", type=int, default=1_000_000, help="number of bookings in the long list (%(default)s)")
     options = parser.parse_args(arguments)
     if options.quick:
         options.repeats, options.many = 1, options.many // 10

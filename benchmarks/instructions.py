@@ -15,6 +15,7 @@ loop wakes up more or less often; they do not depend on the load of the machine.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -122,10 +123,10 @@ def row(what: str, ours: float, by_hand: float) -> dict[str, Any]:
 def main(arguments: list[str] | None = None) -> None:
     """Measure and report."""
     parser = report.parser(__doc__, repeats=1)
-    parser.add_argument("--only", choices=[*CASES, "import"], action="append", help="this case (repeatable)")
-    parser.add_argument("--bookings", type=int, default=2500, help="length of the list (%(default)s)")
-    parser.add_argument("--requests", type=int, default=300, help="requests of a round (%(default)s)")
-    parser.add_argument("--work", nargs=4, metavar=("MODULE", "NAME", "OPTIONS", "ROUNDS"), help="what valgrind runs")
+    parser.add_argument("--only", choices=[*CASES, "import"], action="append", help="count only this case (repeatable)")
+    parser.add_argument("--bookings", type=int, default=2500, help="number of bookings in the list (%(default)s)")
+    parser.add_argument("--requests", type=int, default=300, help="requests per round (%(default)s)")
+    parser.add_argument("--work", nargs=4, metavar=("MODULE", "NAME", "OPTIONS", "ROUNDS"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.work:
         module, name, its_options, rounds = options.work

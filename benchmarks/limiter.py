@@ -1,17 +1,20 @@
-"""The rate limiter without a network: CPU of a permit, event-loop gap, and how much of a rate limit it uses.
+"""The rate limiter without a network: cost of a permit, event-loop gap, and use of a rate limit.
 
-Shows: CPU of `acquire` + `release` when nobody waits, beside asyncio's semaphore; the longest turn of the event loop,
-in CPU, when 1,000 wait and something happens to all of them at once; ten minutes of a stock limit (120 / 60 s, 60 s
-block), as many calls as possible, in virtual time, against the sandbox's throttler, by one client and by eight that
-know nothing of each other; and what four processes get
-together that share one limiter in Redis, over real sockets against the sandbox, with a short window so that it ends
-soon.
+Shows:
 
-Does not show: other strangers on the same key, lost answers, clocks that differ; `tests/` has those.
+* CPU time of `acquire` and `release` when nobody waits, next to asyncio's semaphore;
+* the longest iteration of the event loop, in CPU time, when 1,000 requests wait and something happens to all of them;
+* ten minutes of a stock limit (120 requests per 60 s, and a block of 60 s after a 429) with as many requests as
+  possible, in virtual time, against the sandbox's rate limiter: by one client, and by eight independent ones;
+* the same by four processes that share one limiter in Redis, over real sockets against the sandbox. The window is
+  short, so that it ends soon.
 
-Bias: longest turns include the tasks' own steps, so they are an upper bound of the limiter's part. Latencies of the ten
-minutes are drawn from 20 ms to 1 s; a server that answers in ten seconds would leave more of each window unused. Short
-windows are harder on the four processes than a minute would be: what they lose at the end of each is the same.
+Does not show: other clients on the same key, lost responses, and clocks that differ. The tests cover these.
+
+Bias: the longest iteration includes steps of the tasks, so it is an upper bound of the limiter's part. The latencies of
+the ten minutes are random, from 20 ms to 1 s; with a server that needs ten seconds, more of each window would stay
+unused. Short windows are harder for the four processes than those of a minute, because the loss at the end of each
+window is the same.
 """
 
 from __future__ import annotations
@@ -42,11 +45,11 @@ async def turns() -> AsyncIterator[Round]:
     from calcom_async.rate_limiter import TokenBucket
 
     limiter, bucket = TokenBucket(), Bucket("key")
-    told = (RateLimit("default", 1_000_000, 900_000, 30.0),)
+    limits = (RateLimit("default", 1_000_000, 900_000, 30.0),)
 
     async def take() -> int:
         for _ in range(PAIRS):
-            await limiter.release(await limiter.acquire(bucket), told)
+            await limiter.release(await limiter.acquire(bucket), limits)
         return PAIRS
 
     yield take
@@ -90,7 +93,7 @@ async def loop_gaps(waiters: int) -> dict[str, float]:
         first = await limiter.acquire(bucket)
         await limiter.release(first, [RateLimit("default", room, 0, 10)])
         tasks = [asyncio.create_task(wait(limiter, max_wait)) for _ in range(waiters)]
-        await during("all come", 1)
+        await during("all arrive", 1)
         assert limiter.stats()[0].waiting == waiters
         return limiter, first, tasks
 
@@ -100,18 +103,18 @@ async def loop_gaps(waiters: int) -> dict[str, float]:
         gaps[what] = round(loop.longest_iteration * 1000, 2)
 
     _, _, tasks = await queue()
-    await during("all let go", 100)
+    await during("all are granted", 100)
     await asyncio.gather(*tasks)
 
     limiter, first, tasks = await queue(max_wait=20)
     await limiter.release(first, retry_after=50)
-    await during("all sent away", 1)
+    await during("all are rejected", 1)
     await asyncio.gather(*tasks)
 
     _, _, tasks = await queue()
     for task in tasks:
         task.cancel()
-    await during("all leave", 1)
+    await during("all are cancelled", 1)
     return gaps
 
 
@@ -123,7 +126,7 @@ async def ten_minutes(callers: int, clients: int = 1) -> dict[str, float]:
     from calcom_async.sandbox.http.rate_limiter import RateLimiter as ServerRateLimiter
     from calcom_async.sandbox.state.store import Limit
 
-    loop, dice = asyncio.get_running_loop(), random.Random(7)
+    loop, rng = asyncio.get_running_loop(), random.Random(7)
     limiters, bucket = [TokenBucket() for _ in range(clients)], Bucket("key")
     throttler, limits = ServerRateLimiter(), (Limit("default", LIMIT, WINDOW),)
     ends = loop.time() + WINDOW * MINUTES
@@ -134,18 +137,18 @@ async def ten_minutes(callers: int, clients: int = 1) -> dict[str, float]:
             permit = await limiter.acquire(bucket)
             if loop.time() >= ends:
                 return
-            await asyncio.sleep(dice.uniform(0.01, 0.5))
-            (said,) = throttler.hit("key", limits, loop.time())
-            await asyncio.sleep(dice.uniform(0.01, 0.5))
-            counts["refused" if said.blocked else "served"] += 1
-            told = RateLimit("default", said.limit.limit, said.remaining, said.reset)
-            await limiter.release(permit, [told], retry_after=said.reset if said.blocked else None)
+            await asyncio.sleep(rng.uniform(0.01, 0.5))
+            (result,) = throttler.hit("key", limits, loop.time())
+            await asyncio.sleep(rng.uniform(0.01, 0.5))
+            counts["refused" if result.blocked else "served"] += 1
+            limit = RateLimit("default", result.limit.limit, result.remaining, result.reset)
+            await limiter.release(permit, [limit], retry_after=result.reset if result.blocked else None)
 
-    callers_at_work = [asyncio.create_task(call(limiters[number % clients])) for number in range(callers)]
+    tasks = [asyncio.create_task(call(limiters[number % clients])) for number in range(callers)]
     await asyncio.sleep(WINDOW * MINUTES)
-    for caller in callers_at_work:
-        caller.cancel()
-    await asyncio.gather(*callers_at_work, return_exceptions=True)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
     return {**counts, "share": counts["served"] / (LIMIT * MINUTES)}
 
 
@@ -181,14 +184,14 @@ def in_virtual_time(work: Callable[..., Coroutine[Any, Any, dict[str, float]]], 
 def main(arguments: list[str] | None = None) -> None:
     """Measure and report."""
     parser = report.parser(__doc__, repeats=5)
-    parser.add_argument("--waiters", type=int, default=1000)
-    parser.add_argument("--callers", type=int, default=20)
-    parser.add_argument("--windows", type=int, default=4, help="of 2 s each, for four processes (%(default)s)")
+    parser.add_argument("--waiters", type=int, default=1000, help="requests that wait at once (%(default)s)")
+    parser.add_argument("--callers", type=int, default=20, help="tasks of the single client (%(default)s)")
+    parser.add_argument("--windows", type=int, default=4, help="windows of 2 s for the four processes (%(default)s)")
     options = parser.parse_args(arguments)
 
     cost = compare("benchmarks.limiter", list(CONTENDERS), options.repeats)
     runs = [in_virtual_time(loop_gaps, options.waiters) for _ in range(options.repeats)]
-    # What disturbs a run only adds to it, so the best of several is the limiter's own.
+    # Other load only makes an iteration longer, so the shortest of several runs is the limiter's own.
     gaps = {what: min(gap[what] for gap in runs) for what in runs[0]}
     minutes = in_virtual_time(ten_minutes, options.callers)
     eight = in_virtual_time(ten_minutes, 6 * CLIENTS, CLIENTS)
@@ -196,42 +199,44 @@ def main(arguments: list[str] | None = None) -> None:
     together = {} if skipped else asyncio.run(four_processes(options.windows))
 
     rows = [
-        {"what": f"CPU of one turn, {name}", "value": round(result.median() * 1e6, 2), "unit": "us"}
+        {"what": f"CPU time of one permit, {name}", "value": round(result.median() * 1e6, 2), "unit": "us"}
         for name, result in cost.items()
     ]
     rows += [
-        {"what": f"loop kept, {options.waiters} waiters, {what}", "value": gap, "unit": "ms"}
+        {"what": f"longest iteration, {options.waiters} waiters, {what}", "value": gap, "unit": "ms"}
         for what, gap in gaps.items()
     ]
     rows += [
-        {"what": f"{MINUTES} minutes, calls {what}", "value": round(value, 4), "unit": ""}
+        {"what": f"{MINUTES} minutes, requests {what}", "value": round(value, 4), "unit": ""}
         for what, value in minutes.items()
     ]
     rows += [
         {
-            "what": f"{MINUTES} minutes, {CLIENTS} independent clients, calls {what}",
+            "what": f"{MINUTES} minutes, {CLIENTS} independent clients, requests {what}",
             "value": round(value, 4),
             "unit": "",
         }
         for what, value in eight.items()
     ]
     rows += [
-        {"what": f"{FOUR}, calls {what}", "value": round(value, 4), "unit": ""} for what, value in together.items()
+        {"what": f"{FOUR}, requests {what}", "value": round(value, 4), "unit": ""} for what, value in together.items()
     ]
     budgets = [
-        report.Budget(f"longest turn of the loop with {options.waiters} waiters", max(gaps.values()), 20, "ms"),
-        report.Budget("answers 429", minutes["refused"], 0, "calls"),
-        report.Budget("calls against what the limit allows", minutes["share"], 0.99, "x", at_least=True),
-        report.Budget(f"{CLIENTS} independent clients, answers 429", eight["refused"], 5, "calls"),
         report.Budget(
-            f"{CLIENTS} independent clients, calls against what the limit allows",
+            f"longest iteration of the event loop with {options.waiters} waiters", max(gaps.values()), 20, "ms"
+        ),
+        report.Budget("429 responses", minutes["refused"], 0, "requests"),
+        report.Budget("share of the rate limit in use", minutes["share"], 0.99, "x", at_least=True),
+        report.Budget(f"{CLIENTS} independent clients, 429 responses", eight["refused"], 5, "requests"),
+        report.Budget(
+            f"{CLIENTS} independent clients, share of the rate limit in use",
             eight["share"],
             0.85,
             "x",
             at_least=True,
         ),
-        report.Budget(f"{FOUR}, answers 429", together.get("refused"), 0, "calls"),
-        report.Budget(f"{FOUR}, calls against what the limit allows", together.get("share"), 0.99, "x", at_least=True),
+        report.Budget(f"{FOUR}, 429 responses", together.get("refused"), 0, "requests"),
+        report.Budget(f"{FOUR}, share of the rate limit in use", together.get("share"), 0.99, "x", at_least=True),
     ]
     skips = report.skips(cost) | ({FOUR: skipped} if skipped else {})
     report.Report("limiter", vars(options), rows, budgets, skips).show(as_json=options.json)

@@ -24,7 +24,7 @@ Reader = Callable[[Sandbox, int], Awaitable[set[str]]]
 
 
 async def by_hand(sandbox: Sandbox, take: int) -> set[str]:
-    """Read pages by `skip` until the server says that there is no next one."""
+    """Read pages by `skip` until the server reports no next page."""
     import aiohttp
 
     headers = {"Authorization": f"Bearer {sandbox.api_key}", "cal-api-version": "2024-08-13"}

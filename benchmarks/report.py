@@ -92,7 +92,9 @@ def parser(doc: str | None, repeats: int) -> argparse.ArgumentParser:
     """Return a parser with the options that every benchmark has."""
     options = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    options.add_argument("--repeats", type=int, default=repeats, help="rounds of each contender (%(default)s)")
+    options.add_argument(
+        "--repeats", type=int, default=repeats, help="measurements, of which the median is reported (%(default)s)"
+    )
     return options
 
 

@@ -1,8 +1,10 @@
 """Run contenders in processes of their own, one round each in turn; see the package for the method.
 
-`python -m benchmarks.run MODULE NAME OPTIONS` is such a process: it finds the contender in the module's `CONTENDERS`,
-does a round to warm up (unless it is to stay `cold`), and then one for every line that it reads. It imports no more
-than that contender needs.
+`python -m benchmarks.run MODULE NAME OPTIONS` is such a process. It finds the contender in the module's `CONTENDERS`,
+does a round to warm up (unless it is to stay `cold`), and then a round for every line of its standard input. It imports
+no more than that contender needs.
+
+Bias: none of its own; the modules state theirs.
 """
 
 from __future__ import annotations
@@ -51,13 +53,13 @@ class Result:
     lives: list[list[Sample]] = field(default_factory=list)
     skipped: str = ""
 
-    def quietest(self, what: str = "cpu") -> list[float]:
+    def fastest(self, what: str = "cpu") -> list[float]:
         """Return the seconds per unit in the best round of each process: interference only adds time."""
         return [min(sample.per_unit(what) for sample in life) for life in self.lives]
 
     def median(self, what: str = "cpu") -> float:
         """Return the median of these over the processes."""
-        return median(self.quietest(what))
+        return median(self.fastest(what))
 
     def peak(self) -> float:
         """Return the peak memory of a process in bytes."""
@@ -65,7 +67,7 @@ class Result:
 
     def over(self, other: Result, what: str = "cpu") -> float | None:
         """Return the median ratio to a contender that ran at the same time; None if one was skipped."""
-        pairs = zip(self.quietest(what), other.quietest(what), strict=False)
+        pairs = zip(self.fastest(what), other.fastest(what), strict=False)
         ratios = [ours / theirs for ours, theirs in pairs]
         return median(ratios) if ratios else None
 
@@ -100,9 +102,9 @@ class Process:
         assert self.process.stdout
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit(f"a contender died; its own words are above (exit code {self.process.wait()})")
-        told: dict[str, Any] = json.loads(line)
-        return told
+            raise SystemExit(f"a contender failed with exit code {self.process.wait()}; see its output above")
+        message: dict[str, Any] = json.loads(line)
+        return message
 
     def close(self) -> None:
         """End the process."""

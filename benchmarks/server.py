@@ -1,11 +1,11 @@
-"""A cheap server with prepared responses, in a process of its own, on loopback.
+"""A fast server with prepared responses, in a process of its own, on loopback.
 
 It answers GET /v2/bookings?take&skip, by start or by creation (sortCreated, afterCreatedAt, beforeCreatedAt), and GET
-/v2/me with the headers that a real answer has, stock rate-limit headers among them, with a limit that is never reached.
-`--latency` holds every answer back for so many milliseconds. It prints its port, and ends when its standard input does,
-so that it cannot outlive who started it.
+/v2/me. The responses have the headers of real ones, among them the rate limit headers, with a limit that is never
+reached. `--latency` delays every response by so many milliseconds. It prints its port. It ends when its standard input
+does, so it cannot outlive the process that started it.
 
-It is no model of the server: it reads the first line of a request and looks at nothing else.
+Bias: it is faster than any real server, because it reads only the first line of a request, and checks nothing.
 """
 
 from __future__ import annotations
@@ -126,13 +126,13 @@ class Connection(asyncio.Protocol):
     def data_received(self, received: bytes) -> None:
         *requests, self.unread = (self.unread + received).split(b"\r\n\r\n")
         for request in requests:
-            answer = self.answer(request.split(b" ", 2)[1])
+            response = self.respond(request.split(b" ", 2)[1])
             if self.latency:
-                asyncio.get_running_loop().call_later(self.latency, self.transport.write, answer)
+                asyncio.get_running_loop().call_later(self.latency, self.transport.write, response)
             else:
-                self.transport.write(answer)
+                self.transport.write(response)
 
-    def answer(self, target: bytes) -> bytes:
+    def respond(self, target: bytes) -> bytes:
         """Return the whole response to one target."""
         body = self.book.body(target)
         changing = f"{self.window.headers()}Date: {formatdate(usegmt=True)}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -151,8 +151,8 @@ async def serve(bookings: int, latency: float) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Canned answers on loopback.")
-    parser.add_argument("--bookings", type=int, default=10_000)
-    parser.add_argument("--latency", type=float, default=0, help="milliseconds")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bookings", type=int, default=10_000, help="number of bookings (%(default)s)")
+    parser.add_argument("--latency", type=float, default=0, help="milliseconds per response (%(default)s)")
     options = parser.parse_args()
     asyncio.run(serve(options.bookings, options.latency / 1000))
