@@ -103,8 +103,9 @@ def losses(raw: Any, value: Any, where: str = "$") -> list[str]:
     """Return the differences between JSON and the value that was decoded from it."""
     if isinstance(value, msgspec.Struct):
         return _losses_of_struct(raw, value, where)
-    if isinstance(raw, dict) and isinstance(value, dict) and raw.keys() == value.keys():
-        return [loss for key in raw for loss in losses(raw[key], value[key], f"{where}.{key}")]
+    if isinstance(raw, dict) and isinstance(value, dict) and raw.keys() == set(map(str, value)):  # keys may be dates
+        items = ((str(key), item) for key, item in value.items())
+        return [loss for key, item in items for loss in losses(raw[key], item, f"{where}.{key}")]
     if isinstance(raw, list) and isinstance(value, list) and len(raw) == len(value):
         return [loss for index, item in enumerate(raw) for loss in losses(item, value[index], f"{where}[{index}]")]
     if isinstance(value, datetime):
