@@ -17,7 +17,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from recorded_models import BOOKING_PAGES, MODELS
 
 from calcom_async import InvalidRequestError, models, responses
 from calcom_async.models import (
@@ -43,7 +42,6 @@ from calcom_async.models import (
     ManagedUserTokens,
     OAuth2Tokens,
     Override,
-    Pagination,
     Recording,
     RescheduleBooking,
     ReserveSlot,
@@ -58,10 +56,6 @@ from calcom_async.models import (
     Weekday,
 )
 from calcom_async.requests import encode
-
-# Parts of the paths whose recorded responses the table lists. Tests of the resources cover the others.
-AREAS = ("bookings", "event-types", "schedules", "slots", "webhooks", "calendars")
-OTHER_TESTS = ("private-links", "routing-forms")
 
 BOOKING: dict[str, Any] = {
     "id": 7,
@@ -122,48 +116,6 @@ def _losses_of_struct(raw: dict[str, Any], value: msgspec.Struct, where: str) ->
     unknown = [f"{where}.{key} has no field" for key in raw.keys() - fields.keys()]
     known = raw.keys() & fields.keys()
     return unknown + [loss for key in known for loss in losses(raw[key], getattr(value, fields[key]), f"{where}.{key}")]
-
-
-def body_of(shared: Path, name: str) -> Any:
-    """Return the body of a recorded response."""
-    exchange = json.loads((shared / "reference" / "real" / f"{name}.json").read_bytes())
-    return exchange["response"]["body"] if "response" in exchange else exchange
-
-
-@pytest.mark.parametrize(("name", "model"), MODELS.items(), ids=list(MODELS))
-def test_recorded_responses(shared, name, model):
-    """Every recorded response decodes strictly, without losing a field or value."""
-    data = body_of(shared, name)["data"]
-    assert losses(data, read(data, model)) == []
-
-
-@pytest.mark.parametrize("name", BOOKING_PAGES)
-def test_recorded_pages(shared, name):
-    """All recorded pages of a long list decode strictly, with their pagination."""
-    body = body_of(shared, name)
-    assert losses(body["data"], read(body["data"], list[Booking])) == []
-    assert losses(body["pagination"], read(body["pagination"], Pagination)) == []
-
-
-def test_the_table_of_recorded_responses_is_complete(shared):
-    """The table lists every successful recorded response with data."""
-    folder = shared / "reference" / "real"
-    missing = []
-    for path in [*folder.glob("*.json"), *folder.glob("organisations/*.json")]:
-        exchange = json.loads(path.read_bytes())
-        url = exchange.get("request", {}).get("path", "").partition("?")[0]
-        name = str(path.relative_to(folder).with_suffix(""))
-        is_known_area = any(area in url for area in AREAS) and not any(word in url for word in OTHER_TESTS)
-        if is_known_area and name not in MODELS and has_data(exchange, name):
-            missing.append(name)
-    assert missing == []
-
-
-def has_data(exchange: dict[str, Any], name: str) -> bool:
-    body = exchange["response"]["body"]
-    old_dialect = name.startswith(("noversion", "version_"))
-    structured = isinstance(body, dict) and isinstance(body.get("data"), dict | list)
-    return exchange["response"]["status"] < 300 and structured and not old_dialect
 
 
 def test_losses_are_detected():
