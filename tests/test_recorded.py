@@ -206,13 +206,8 @@ async def test_recorded_pages(shared, strict):
     rows = [row async for row in pages]
     bodies = [json.loads((folder / f"skip-{skip}.json").read_bytes()) for skip in range(0, 1251, 250)]
     assert losses([row for body in bodies for row in body["data"]], rows) == []
-    assert (
-        losses(
-            [body["pagination"] for body in bodies],
-            [msgspec.convert(body["pagination"], Pagination) for body in bodies],
-        )
-        == []
-    )
+    metadata = [body["pagination"] for body in bodies]
+    assert losses(metadata, msgspec.convert(metadata, list[Pagination])) == []
     assert len(server.received) == len([*folder.iterdir()]) == 6
     assert len({row.uid for row in rows}) == len(rows) == pages.total == 1254
     assert all(isinstance(row, Booking) for row in rows)
