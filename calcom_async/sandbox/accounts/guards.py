@@ -43,6 +43,7 @@ def guarded_organization(call: Call, minimum: OrgRole) -> dict[str, Any]:
     """Return the organization of the path if the caller has at least this role in it."""
     organization = organization_of(call)
     user_id, org_id = call.user["id"], organization["id"]
+    # The real server caches a positive check for five minutes, so a revoked role may still pass. The sandbox does not.
     role = role_in(call.store, org_id, user_id)
     if role is None:
         raise errors.forbidden(f"RolesGuard - User is not a member of the organization with id={org_id}.")

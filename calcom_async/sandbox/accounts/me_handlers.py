@@ -18,5 +18,6 @@ def get_me(call: Call) -> object:
 @ROUTES.add("PATCH", "/v2/me")
 def patch_me(call: Call) -> object:
     """Update the profile. A new email address waits for verification, or applies at once, depending on the server."""
+    # `metadata` is accepted and in no response.
     change_profile(call.user, PROFILE.read(call.body), verifies_email=call.server.email_waits_for_verification)
     return me_view(call, organization=False)

@@ -119,6 +119,7 @@ def update_booking_location(call: Call) -> object:
         previous, booking.location = booking.location, place.location
         booking.responses["location"] = place.response
         booking.updated_at = call.clock.now()
+        # A trigger of September 2026. Older servers send nothing for a new location, nor for new guests.
         payload = created_payload(call.store, booking) | {"previousLocation": previous}
         emit_booking_event(call, "BOOKING_LOCATION_UPDATED", booking, payload)
     return booking_view(call.store, booking)

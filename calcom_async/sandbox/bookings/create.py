@@ -251,6 +251,8 @@ def _others(store: Store, request: BookingRequest, assignment: HostAssignment) -
     """Return the other hosts, which the server stores as attendees, and the guests, whose names are empty."""
     hosts = [store.users[host_id] for host_id in assignment.others]
     people = [{"name": host["name"], "email": host["email"], "timeZone": host["time_zone"]} for host in hosts]
+    # An event type without guests accepts them here; only later additions are rejected (recorded from a self-hosted
+    # server of 2026-07).
     people += [{"name": "", "email": guest, "timeZone": request.attendee["timeZone"]} for guest in request.guests]
     return [new_attendee(store, person) for person in people]
 
@@ -341,6 +343,7 @@ def _make_shared(call: Call, request: BookingRequest, assignment: HostAssignment
         end=request.end,
         created_at=now,
         updated_at=now,
+        # Null for seats, and an empty text for other bookings without notes.
         description=None,
         event_type_id=request.event_type["id"],
         location=request.place.location,

@@ -42,6 +42,7 @@ def add_people(call: Call, booking: Booking, people: Sequence[Wire]) -> list[Wir
     added = [
         new_attendee(call.store, {"name": "", "timeZone": host["time_zone"]} | person) for person in fresh.values()
     ]
+    # On the real server the order of the attendees is not fixed after this: the booker need not be the first.
     booking.attendees += added
     booking.guests = [*booking.guests, *fresh]
     booking.responses["guests"] = list(booking.guests)

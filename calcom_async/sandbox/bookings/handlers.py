@@ -92,6 +92,7 @@ def _create_form(call: Call) -> Form:
 def get_booking(call: Call) -> object:
     """Return a booking, or the occurrences of a series if the uid is that of a series."""
     uid = call.path["bookingUid"]
+    # No permission is checked: whoever knows the uid may read the booking.
     series = series_of(call.store, uid) if uid not in call.store.bookings else []
     return series_view(call.store, series) if series else shown(call, find_booking(call.store, uid))
 
@@ -134,6 +135,7 @@ def cancel_booking(call: Call) -> object:
 def request_reschedule_of_booking(call: Call) -> object:
     """Cancel a booking and ask its attendee for another time."""
     booking = find_booking(call.store, call.path["bookingUid"])
+    # The field is called `rescheduleReason` here, and `reschedulingReason` everywhere else.
     request_reschedule(call, booking, REQUEST_RESCHEDULE.read(call.body).get("rescheduleReason"))
     return Status()
 

@@ -50,7 +50,7 @@ def get_organization_bookings(call: Call) -> object:
     """List the bookings of an organization's members and teams."""
     organization = guarded_organization(call, "ORG_ADMIN")
     scope = organization_scope(call.store, organization["id"])
-    # Unlike the list of the user, this route answers every version; only one of them pages by cursor.
+    # Unlike the list of the user, this route accepts every version; only one of them pages by cursor.
     if call.version == VERSION:
         return list_by_cursor(call, ORGANIZATION_CURSOR_LIST, scope)
     return list_bookings(call, ORGANIZATION_LIST, scope)

@@ -90,6 +90,7 @@ def _check_notice(call: Call, booking: Booking) -> None:
 def move(call: Call, old: Booking, body: Wire) -> Booking:
     """Create the new booking with the length, people and answers of the old one."""
     start = read_start(body["start"])
+    # The length is that of the booking, also if the event type has another one by now.
     end = start + (old.end - old.start)
     overrides = _overrides(call, old, body)
     _check_free(call, old, start, end, overrides)
@@ -169,6 +170,7 @@ def _moved(call: Call, old: Booking, start: datetime, end: datetime, body: Wire)
         rating=None,
         rescheduling_reason=reason,
         rescheduled_by=body.get("rescheduledBy"),
+        # `ics_uid` stays that of the first booking, so calendars move the entry instead of adding one.
         from_uid=old.uid,
         to_uid=None,
     )

@@ -208,7 +208,7 @@ def _team_body(call: Call, older: Form, newer: Form) -> dict[str, Any]:
 def _one_or_all(call: Call, records: list[EventType]) -> object:
     """Return an event type; a managed one is a list with the parent first."""
     views = [team_view(call.store, record, newer=_is_newer(call)) for record in records]
-    # Create and update of a managed event type answer with a list, reading it with the parent alone.
+    # Creating or updating a managed event type returns a list, reading it the parent alone.
     return views if records[0]["schedulingType"] == "managed" else views[0]
 
 

@@ -52,6 +52,7 @@ def change(
     change_event_type(store, record, _allowed(body, team), now=now)
     kind = body.get("schedulingType") or record["schedulingType"]
     if kind != record["schedulingType"] or "hosts" in body or body.get("assignAllTeamMembers"):
+        # A new scheduling type without hosts leaves none: the hosts of the old type do not carry over.
         record.update(hosts=hosts, schedulingType=kind)
     if body.get("assignAllTeamMembers") is not None:
         record["assignAllTeamMembers"] = body["assignAllTeamMembers"]

@@ -64,6 +64,7 @@ class Credentials:
 def check_key_exists(store: Store, sent: Credentials) -> None:
     """Raise an error for unknown keys. The limiter does this before anything else, on public routes too."""
     if sent.key is not None and sent.key not in store.api_keys and sent.key not in store.expired_keys:
+        # So this 401 carries no rate limit headers, unlike all others.
         raise unauthorized("CustomThrottlerGuard - Invalid API Key")
 
 
@@ -100,6 +101,7 @@ def _identify(store: Store, sent: Credentials, now: datetime) -> Caller:
 
 def _key(store: Store, key: str) -> Caller:
     """Return the caller of an API key. The key exists: the rate limiter looked it up."""
+    # The real server compares calendar days: a key works through the whole of its last day.
     if key in store.expired_keys:
         raise unauthorized("ApiAuthStrategy - api key - Your api key is expired")
     return Caller("key", store.api_keys[key], key=key)

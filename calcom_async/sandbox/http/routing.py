@@ -95,7 +95,7 @@ class RouteTable:
         parts = path.removesuffix("/").split("/")[1:]
         for node, values in self._root.walk(parts, 0):
             for entry in node.routes:
-                # Without a match the walk goes on: a route with a placeholder may answer a version that the literal one
+                # Without a match the walk goes on: a route with a placeholder may accept a version that the literal one
                 # does not.
                 if entry.method == verb and entry.accepts(version):
                     return entry, dict(zip(_names(entry.path), values, strict=True))

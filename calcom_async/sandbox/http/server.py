@@ -139,6 +139,7 @@ class Server:
             limits = [Limit(*route.limit, settings.window, settings.block)]
         else:
             default = Limit("default", settings.rate_limit, settings.window, settings.block)
+            # The real server reads the limits of a key once per hour; here a change applies at once.
             limits = self._context.store.limits.get(credentials.key or "") or [default]
         return self._rate_limiter.hit(credentials.tracker(ip), limits, self._context.clock.monotonic())
 

@@ -138,7 +138,7 @@ class ServerKind:
         route = f"{method} {path}"
         if self._lacks(route):
             return False
-        # A handler may answer several versions; it stays while the server knows one of them.
+        # A handler may serve several versions; it stays while the server knows one of them.
         in_versions = [f"{route}@{version}" for version in versions]
         return not in_versions or not all(map(self._lacks, in_versions))
 

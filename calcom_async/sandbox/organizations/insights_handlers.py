@@ -39,7 +39,7 @@ _PER_PERIOD = _ROUTINGS.extended(
 
 def _read(call: Call, form: Form) -> dict[str, Any]:
     """Return the body if the caller is an admin of an organization."""
-    # The hosted API answered 403 to the one account that was tried, so the figures are those of its specification.
+    # The hosted API returned 403 to the one account that was tried, so the figures are those of its specification.
     organization_id = call.user.get("organization_id")
     if organization_id is None or role_in(call.store, organization_id, call.user["id"]) not in ("ADMIN", "OWNER"):
         raise errors.forbidden("Forbidden resource")

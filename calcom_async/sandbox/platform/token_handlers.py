@@ -119,6 +119,7 @@ def _owner(call: Call, sent: dict[str, Any], app: dict[str, Any]) -> tuple[dict[
         return _spend_code(call.store, sent, app)
     owner = call.store.refresh_tokens.get(sent["refresh_token"])
     if owner is None or owner["kind"] != "oauth2" or owner["expires"] <= call.clock.now():
+        # An unknown, an expired and a managed user's token look the same.
         return None, "invalid_refresh_token"
     return (owner, "") if owner["client_id"] == app["id"] else (None, "client_id_mismatch")
 
@@ -135,6 +136,7 @@ def _spend_code(store: Store, sent: dict[str, Any], app: dict[str, Any]) -> tupl
 
 def _oauth2_error(status: int, error: str, description: str) -> RawResponse:
     """Return an error in the form of RFC 6749."""
+    # A self-hosted server of 2026-07 sends this literal id with these errors.
     body = {"error": error, "error_description": description}
     return RawResponse(body, status, NO_STORE | {"X-Request-Id": "unknown-request-id"})
 

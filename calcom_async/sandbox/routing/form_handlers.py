@@ -189,6 +189,7 @@ def _submit(call: Call, form: RoutingForm, response: Mapping[str, Any]) -> Respo
 def _check_order(query: Mapping[str, Any]) -> None:
     """Raise a 400 if the range ends before it starts."""
     if _moment(query["end"]) < _moment(query["start"]):
+        # `GET /v2/slots` returns no slots for such a range instead.
         raise errors.bad_request("End date cannot be before start date.")
 
 

@@ -83,7 +83,11 @@ class _Target:
 
 @ROUTES.add("GET", "/v2/slots", version=VERSION, auth="public")
 def get_slots(call: Call) -> object:
-    """Return available slots by local date. The given parameters decide how the event type is identified."""
+    """Return available slots by local date. The given parameters decide how the event type is identified.
+
+    The real server may answer from a cache of about two seconds, and so show a slot that was just booked. The sandbox
+    does not.
+    """
     fields = _legacy_names(call.fields) if call.settings.legacy_formats else call.fields
     # Unlike nearly all other operations, this one rejects unknown parameters with a 400.
     query = _form(fields).read_strict(fields)

@@ -59,6 +59,7 @@ NEWER_TRIGGERS = (
 # These appear in examples of the official documentation, but the server rejects them.
 LEGACY_TRIGGERS = ("BOOKING_CONFIRMED", "BOOKING_COMPLETED", "BOOKING_NO_SHOW", "BOOKING_REOPENED")
 _FOR_ORGANIZATIONS = "DELEGATION_CREDENTIAL_ERROR"
+# The secret is returned in clear by every read.
 _SHOWN = ("id", "payloadTemplate", "triggers", "subscriberUrl", "active", "secret")
 _CHANGEABLE = ("active", "subscriberUrl", "triggers", "payloadTemplate", "secret", "version", "time", "timeUnit")
 _SHOWN_BY_NEWER = ("time", "timeUnit", "version")
