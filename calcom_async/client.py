@@ -1,10 +1,9 @@
-"""Calcom: the client. It builds the middleware and exposes the resources."""
+"""Calcom: the client. It opens the transport, builds the middleware, and returns views with other settings."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -13,6 +12,7 @@ from msgspec import UNSET, UnsetType
 from calcom_async._version import __version__
 from calcom_async.auth import Anonymous, Credentials, rate_limit_key
 from calcom_async.client_arguments import build_config, check_arguments, choose_credentials, wrap_credentials
+from calcom_async.client_booking import ClientBooking
 from calcom_async.config import Config, guarded
 from calcom_async.errors import ConfigError, DecodeError
 from calcom_async.events import ClientEvent, Observer
@@ -22,7 +22,7 @@ from calcom_async.rate_limiter import RateLimiter, TokenBucket
 from calcom_async.raw_request import build_raw_request, is_read
 from calcom_async.read_only import read_only
 from calcom_async.requests import CallContext, Request
-from calcom_async.resources._base import Resource, ResourceContext, name_request
+from calcom_async.resources._base import ResourceContext, name_request
 from calcom_async.responses import Response, Send, read_whole
 from calcom_async.retry import RetryBudget, retrying
 from calcom_async.secret import Hidden, Secret
@@ -34,36 +34,9 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from calcom_async.booking import AgendaDay, BookingLink
     from calcom_async.cache import Cache
     from calcom_async.errors import CalcomError
-    from calcom_async.models.bookings import Attendee, Booking
-    from calcom_async.resources.allowlists import IpAllowlists
-    from calcom_async.resources.api_keys import ApiKeys
-    from calcom_async.resources.bookings import BookingFields, Bookings, RescheduleFields
-    from calcom_async.resources.calendars import Calendars
-    from calcom_async.resources.conferencing import Conferencing
-    from calcom_async.resources.credits import Credits
-    from calcom_async.resources.event_types import EventTypes
-    from calcom_async.resources.insights import Insights
-    from calcom_async.resources.me import Me
-    from calcom_async.resources.notifications import Notifications
-    from calcom_async.resources.oauth2 import OAuth2
-    from calcom_async.resources.oauth_clients import OAuthClient, OAuthClients
-    from calcom_async.resources.organizations import Organization
-    from calcom_async.resources.routing_forms import UserRoutingForms
-    from calcom_async.resources.rsvp_events import RsvpEvents
-    from calcom_async.resources.schedules import Schedules
-    from calcom_async.resources.slots import Slots
-    from calcom_async.resources.stripe import Stripe
-    from calcom_async.resources.teams import Team, Teams
-    from calcom_async.resources.verified_resources import VerifiedResources
-    from calcom_async.resources.webhooks import Webhooks
-    from calcom_async.resources.workflows import UserWorkflows
     from calcom_async.watch import SlotQuery, SlotWatcher
-
-
-R = TypeVar("R", bound=Resource)
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,34 +62,6 @@ class RateLimitRate(msgspec.Struct, frozen=True):
     """Whether the server has reported it; else it is the documented limit, or `Config.rate_limit`."""
 
 
-class resource(Generic[R]):  # noqa: N801 - used like `property`
-    """A resource of the client, imported and created when it is first used."""
-
-    def __init__(self, module: str, class_name: str, doc: str) -> None:
-        self.module = module
-        self.class_name = class_name
-        self.__doc__ = doc
-
-    def __set_name__(self, owner: type[Calcom], name: str) -> None:
-        self.name = name
-
-    @overload
-    def __get__(self, client: None, owner: type[Calcom]) -> Self: ...
-    @overload
-    def __get__(self, client: Calcom, owner: type[Calcom]) -> R: ...
-    def __get__(self, client: Calcom | None, owner: type[Calcom]) -> Self | R:
-        if client is None:
-            return self
-        found: R | None = client.__dict__.get(self.name)
-        if found is None:
-            cls = getattr(import_module(f"calcom_async.resources.{self.module}"), self.class_name)
-            found = client.__dict__[self.name] = cls(client._context)  # noqa: SLF001 - a part of the client
-        return found
-
-    def __set__(self, client: Calcom, value: Any) -> NoReturn:
-        raise AttributeError(f"{self.name} of a Calcom client cannot be set")
-
-
 class _Core(msgspec.Struct, eq=False):
     """What a client shares with its views."""
 
@@ -129,7 +74,7 @@ class _Core(msgspec.Struct, eq=False):
     cursor_support: dict[str, bool] = msgspec.field(default_factory=dict)
 
 
-class Calcom:
+class Calcom(ClientBooking):
     """A client of the Cal.com API v2, for use in one event loop at a time.
 
         async with Calcom("cal_live_...") as cal:
@@ -350,169 +295,6 @@ class Calcom:
             problem = name_request(error, request)
         raise problem
 
-    # Composed operations: several calls of the resources below.
-
-    async def book(
-        self,
-        *,
-        start: datetime | str,
-        attendee: Attendee,
-        idempotency_key: str | None = None,
-        check: bool = True,
-        reserve: bool = False,
-        total_timeout: float | None = None,
-        **fields: Unpack[BookingFields],
-    ) -> Booking:
-        """Create one booking, even if responses are lost. Takes the fields of `bookings.create`.
-
-        Books every slot that a search in some time zone offers; `check=False` skips that search, and so allows start
-        times outside the slot grid. `reserve=True` hides the slot from others while it is booked. Of a recurring event
-        type all occurrences are booked or none, and the first is returned. `total_timeout` replaces that of the config.
-
-        With an `idempotency_key`, such as an order number, a later call with the same key, event type and start returns
-        that booking as it is now, rescheduled or not, unless it was cancelled or rejected.
-
-        Raises `SlotTakenError`, with `alternatives`, if the time is not free, and `UnknownOutcomeError`, with what to
-        look for, if no look-up can tell whether a booking was made, as for event types whose bookings you cannot list.
-        Any other error means that nothing was booked. The server does not guarantee three things. Where a host has to
-        confirm, several attendees can hold pending bookings of one slot (`reserve=True` keeps callers of this method
-        apart). A seated event type can get more attendees than seats. A seat that was rescheduled leaves no trace, so
-        its idempotency key finds nothing.
-        """
-        from calcom_async.booking import book
-
-        return await book(
-            self.bookings,
-            self.slots,
-            self.event_types,
-            start=start,
-            attendee=attendee,
-            idempotency_key=idempotency_key,
-            check=check,
-            reserve=reserve,
-            **self._retries(total_timeout),
-            **fields,
-        )
-
-    async def book_series(
-        self,
-        *,
-        start: datetime | str,
-        attendee: Attendee,
-        recurrence_count: int,
-        idempotency_key: str | None = None,
-        check: bool = True,
-        reserve: bool = False,
-        total_timeout: float | None = None,
-        **fields: Unpack[BookingFields],
-    ) -> list[Booking]:
-        """Create `recurrence_count` occurrences of a recurring event type, or none. Otherwise like `book`.
-
-        Returns the occurrences in order of their start. For an event type that does not recur, the server ignores the
-        count, and the list has one booking.
-        """
-        from calcom_async.booking import book_series
-
-        return await book_series(
-            self.bookings,
-            self.slots,
-            self.event_types,
-            start=start,
-            attendee=attendee,
-            recurrence_count=recurrence_count,
-            idempotency_key=idempotency_key,
-            check=check,
-            reserve=reserve,
-            **self._retries(total_timeout),
-            **fields,
-        )
-
-    async def reschedule(
-        self, uid: str, *, start: datetime | str, total_timeout: float | None = None, **fields: Unpack[RescheduleFields]
-    ) -> Booking:
-        """Move a booking, or one seat of it, once. Return the booking as it is now, which has a new `uid`.
-
-        The `uid` from before an earlier reschedule stands for the booking as it is now. If a response is lost, the
-        chain of reschedules shows whether Cal.com has acted. Raises `SlotTakenError` if the time is not free.
-        """
-        from calcom_async.booking import reschedule
-
-        return await reschedule(
-            self.bookings,
-            self.slots,
-            uid,
-            start=start,
-            **self._retries(total_timeout),
-            **fields,
-        )
-
-    async def cancel(
-        self,
-        uid: str,
-        *,
-        reason: str | None = None,
-        seat_uid: str | None = None,
-        following: bool = False,
-        total_timeout: float | None = None,
-    ) -> Booking:
-        """Cancel a booking, one seat of it, or an occurrence of a series and all `following` ones. Return the booking.
-
-        If the response is lost, the booking shows whether Cal.com has acted; if not, the request is sent again. Raises
-        `UnknownOutcomeError` if it cannot be read. Hosts must usually give a `reason`.
-        """
-        from calcom_async.booking import cancel
-
-        return await cancel(
-            self.bookings, uid, reason=reason, seat_uid=seat_uid, following=following, **self._retries(total_timeout)
-        )
-
-    async def confirm(self, uid: str, *, total_timeout: float | None = None) -> Booking:
-        """Accept a pending booking. Cal.com does not check for conflicts.
-
-        Reads the booking first, and raises `InvalidRequestError` if it is not pending: `bookings.confirm` would also
-        restore a cancelled or declined one. A lost response is handled as by `cancel`.
-        """
-        from calcom_async.booking import confirm
-
-        return await confirm(self.bookings, uid, **self._retries(total_timeout))
-
-    async def decline(self, uid: str, *, reason: str | None = None, total_timeout: float | None = None) -> Booking:
-        """Decline a pending booking, as `confirm` accepts one. The attendee receives the reason."""
-        from calcom_async.booking import decline
-
-        return await decline(self.bookings, uid, reason=reason, **self._retries(total_timeout))
-
-    def _retries(self, total_timeout: float | None) -> dict[str, float]:
-        """Return how long a composed operation retries, and the first pause."""
-        timeout = self.config.total_timeout if total_timeout is None else total_timeout
-        return {"total_timeout": timeout, "pause": self.config.backoff_base}
-
-    async def agenda(self, start: date | str, *, days: int = 1, time_zone: str | None = None) -> list[AgendaDay]:
-        """Return the accepted and pending bookings that the user hosts or attends, for each day from `start`.
-
-        Days are those of `time_zone`, by default that of the user. A day without bookings has an empty list, and a
-        booking over midnight is on both days. Takes one request for the user, and one per 250 bookings.
-        """
-        from calcom_async.booking import agenda
-
-        return await agenda(self.bookings, await self.me.get(), start=start, days=days, time_zone=time_zone)
-
-    def link(self, url: str) -> BookingLink:
-        """Return what a booking link leads to, such as `https://cal.com/ana/30min`; no request, the link is not opened.
-
-        `await link.slots(...)` searches for free slots, `await link.book(...)` books. The host must be that of
-        `Config.booking_url`, or a subdomain of it for an organization. Raises `InvalidRequestError` for another host.
-        """
-        from calcom_async.booking import BookingLink
-        from calcom_async.booking_links import parse_booking_link
-
-        return BookingLink(
-            parse_booking_link(url, self.config.booking_url),
-            slots=self.slots,
-            event_types=self.event_types,
-            book=self.book,
-        )
-
     def watch_slots(
         self,
         targets: Iterable[int | SlotQuery] | Mapping[Any, int | SlotQuery],
@@ -590,58 +372,6 @@ class Calcom:
     def _limits(self) -> Sequence[Any]:
         """Return the state of the rate limiter; that of a user may return None."""
         return self._core.limiter.stats() or ()
-
-    # Resources. Importing all of them would cost 11 % of the import of aiohttp, so each is imported at first use.
-
-    me: resource[Me] = resource("me", "Me", "The user that the credentials belong to.")
-    event_types: resource[EventTypes] = resource("event_types", "EventTypes", "The user's event types.")
-    bookings: resource[Bookings] = resource("bookings", "Bookings", "Bookings that the credentials can see.")
-    schedules: resource[Schedules] = resource("schedules", "Schedules", "The user's working hours.")
-    slots: resource[Slots] = resource("slots", "Slots", "Available times, and reservations of them.")
-    webhooks: resource[Webhooks] = resource("webhooks", "Webhooks", "The user's webhooks.")
-    calendars: resource[Calendars] = resource("calendars", "Calendars", "Connected calendars and their busy times.")
-    teams: resource[Teams] = resource("teams", "Teams", "Teams that the user is a member of.")
-    verified_resources: resource[VerifiedResources] = resource(
-        "verified_resources", "VerifiedResources", "Verified email addresses and phone numbers."
-    )
-    conferencing: resource[Conferencing] = resource("conferencing", "Conferencing", "The user's video apps.")
-    insights: resource[Insights] = resource("insights", "Insights", "Statistics of bookings and routing forms.")
-    workflows: resource[UserWorkflows] = resource("workflows", "UserWorkflows", "Workflows of the user's event types.")
-    stripe: resource[Stripe] = resource("stripe", "Stripe", "The user's Stripe account.")
-    routing_forms: resource[UserRoutingForms] = resource(
-        "routing_forms", "UserRoutingForms", "Slots for answers to routing forms."
-    )
-    credits: resource[Credits] = resource("credits", "Credits", "Credits for text messages, phone calls and AI agents.")
-    notifications: resource[Notifications] = resource(
-        "notifications", "Notifications", "Notifications on devices and in chats."
-    )
-    events: resource[RsvpEvents] = resource("rsvp_events", "RsvpEvents", "Event pages that guests RSVP to; read only.")
-    allowlists: resource[IpAllowlists] = resource(
-        "allowlists", "IpAllowlists", "IP addresses that Cal.com uses, for firewalls."
-    )
-    oauth_clients: resource[OAuthClients] = resource("oauth_clients", "OAuthClients", "OAuth clients of a platform.")
-    oauth2: resource[OAuth2] = resource("oauth2", "OAuth2", "Third-party OAuth2: clients and tokens.")
-    api_keys: resource[ApiKeys] = resource("api_keys", "ApiKeys", "The API key in use, and its refresh.")
-
-    # Scopes: what belongs to one team, organization or OAuth client.
-
-    def team(self, team_id: int) -> Team:
-        """Return the resources of one team outside an organization: event types, bookings, memberships and more."""
-        from calcom_async.resources.teams import Team
-
-        return Team(self._context, "/teams/{}", team_id)
-
-    def organization(self, organization_id: int) -> Organization:
-        """Return the resources of one organization: teams, users, bookings and more."""
-        from calcom_async.resources.organizations import Organization
-
-        return Organization(self._context, "/organizations/{}", organization_id)
-
-    def oauth_client(self, client_id: str) -> OAuthClient:
-        """Return the resources of one OAuth client: managed users and webhooks."""
-        from calcom_async.resources.oauth_clients import OAuthClient
-
-        return OAuthClient(self._context, "/oauth-clients/{}", client_id)
 
 
 def _cache(ttl: float | None) -> Cache | None:

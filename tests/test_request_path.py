@@ -70,4 +70,4 @@ async def test_a_booking(stack):
         check=False,
     )
     booking = ["booking/create.py", "booking/reconcile.py", "booking/create.py"]
-    assert notes.files == ["client.py", *booking, "resources/bookings.py", "resources/_base.py", *LIST[2:]]
+    assert notes.files == ["client_booking.py", *booking, "resources/bookings.py", "resources/_base.py", *LIST[2:]]

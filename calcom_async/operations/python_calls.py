@@ -20,7 +20,8 @@ from urllib.parse import unquote
 import msgspec
 from msgspec import UnsetType
 
-from calcom_async.client import Calcom, resource
+from calcom_async.client import Calcom
+from calcom_async.client_resources import ClientResources, resource
 from calcom_async.events import Observer
 from calcom_async.operations.catalog import OPERATIONS, PYTHON_CALLS, find_operation
 from calcom_async.pages import Pages
@@ -99,7 +100,7 @@ COMPOSED = {"ensure", "first_available", "search_many"}
 def python_calls() -> Iterator[PythonCall]:
     """Yield every call that the client offers."""
     client = SimpleNamespace(_context=ResourceContext(record_request, Observer(None)))
-    for name, member in vars(Calcom).items():
+    for name, member in vars(ClientResources).items():
         if isinstance(member, resource):
             # The descriptor needs only the `_context` of a client, so no client has to be opened.
             yield from calls_of_resource(f"cal.{name}", getattr(Calcom, name).__get__(client, Calcom))
