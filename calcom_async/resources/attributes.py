@@ -24,7 +24,7 @@ from calcom_async.models.attributes import (
 from calcom_async.pages import Pages
 from calcom_async.pagination import PaginationSpec
 from calcom_async.resources._base import CursorPaging, Paging, Resource, listed
-from calcom_async.resources._found import require_found
+from calcom_async.resources._not_found import require_found
 
 PAGINATION = PaginationSpec(maximum=250)
 # No maximum is documented. Without `take` the server returns 250 rows at most.

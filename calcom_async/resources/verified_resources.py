@@ -10,7 +10,7 @@ from calcom_async.pages import Pages
 from calcom_async.pagination import PaginationSpec
 from calcom_async.requests import EndpointLimit
 from calcom_async.resources._base import Paging, Resource, secret_argument
-from calcom_async.resources._found import require_found
+from calcom_async.resources._not_found import require_found
 from calcom_async.secret import Secret
 
 PAGINATION = PaginationSpec(maximum=250)

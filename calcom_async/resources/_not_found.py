@@ -1,4 +1,4 @@
-"""The few responses in which the server reports an unknown id as 200 with null."""
+"""Raise `NotFoundError` where the server returns 200 with null for an unknown id."""
 
 from __future__ import annotations
 
