@@ -293,27 +293,29 @@ class _TokenPair:
     """Tokens in a refresh response. Invalid ones become None, without affecting the others."""
 
     def __init__(self, response: Response, *, oauth2: bool) -> None:
-        found = Hidden(_fields(response, oauth2=oauth2))
+        fields = Hidden(_fields(response, oauth2=oauth2))
         access, refresh = ("access_token", "refresh_token") if oauth2 else ("accessToken", "refreshToken")
-        self.access = _usable(Secret(found.reveal().get(access)), in_header=True)
-        self.refresh = _usable(Secret(found.reveal().get(refresh)))
-        lifetime, end = [found.reveal().get(name) for name in ("expires_in", "accessTokenExpiresAt")]
+        self.access = _usable(Secret(fields.reveal().get(access)), in_header=True)
+        self.refresh = _usable(Secret(fields.reveal().get(refresh)))
+        lifetime, end = [fields.reveal().get(name) for name in ("expires_in", "accessTokenExpiresAt")]
         self.expires_at = _after(datetime.now(UTC), lifetime) if oauth2 else _after(EPOCH, end, 1000)
 
 
 def _fields(response: Response, *, oauth2: bool) -> Any:
+    """Return the JSON object with the tokens, which OAuth2 sends without an envelope; empty if there is none."""
     try:
-        found = Hidden(decode(Any, response.body))
+        body = Hidden(decode(Any, response.body))
     except DecodeError as error:
         problem = str(error)
     else:
         if not oauth2:
-            found = Hidden(found.reveal().get("data") if isinstance(found.reveal(), dict) else None)
-        return found.reveal() if isinstance(found.reveal(), dict) else {}
+            body = Hidden(body.reveal().get("data") if isinstance(body.reveal(), dict) else None)
+        return body.reveal() if isinstance(body.reveal(), dict) else {}
     raise DecodeError(f"token refresh: {problem}")
 
 
 def _usable(token: Secret, *, in_header: bool = False) -> Secret | None:
+    """Return a token of a response; None if it cannot be one."""
     try:
         return token.checked("the token", in_header=in_header)
     except ConfigError:

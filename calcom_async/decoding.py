@@ -19,11 +19,11 @@ T = TypeVar("T")
 class Envelope(msgspec.Struct, Generic[T], frozen=True, rename="camel"):
     """`{"status": "success", "data": ..., "pagination": ...}`. Some responses have no data."""
 
-    data: T = None  # type: ignore[assignment]  # `_data` refuses it where there must be data
+    data: T = None  # type: ignore[assignment]  # `data_of` rejects it where data is required
     status: str | None = None
     pagination: Pagination | None = None
     meta: Any = None
-    """Like `next_cursor` and `has_more`, sent by lists that are read with a cursor."""
+    """Like `next_cursor` and `has_more`: sent with lists that are read with a cursor."""
     next_cursor: Any = None
     has_more: Any = None
 
@@ -37,7 +37,8 @@ class CursorEnvelope(msgspec.Struct, frozen=True, rename="camel"):
     meta: Any = None
 
 
-UNKNOWN_PAGING = "this list is paged in a way that this version does not know, so rows would be lost"
+UNKNOWN_PAGING = "this version does not support the pagination of this list, and would lose rows"
+CHECK_BASE_URL = "Check that the base URL is that of a Cal.com API, and that no proxy has answered"
 
 
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
@@ -53,7 +54,7 @@ def decoder(kind: Any) -> msgspec.json.Decoder[Any]:
 
 @cache
 def raw_field_reader(name: str) -> Callable[[msgspec.Raw], Any]:
-    """Reads one field of a row that is left as JSON text; a row without it is a `DecodeError`."""
+    """Return a function that reads one field of a row left as JSON text. It raises `DecodeError` if there is none."""
     key = decoder(msgspec.defstruct("Key", [(name, int | str | None)]))
 
     def read_key(row: msgspec.Raw) -> Any:
@@ -66,9 +67,9 @@ def raw_field_reader(name: str) -> Callable[[msgspec.Raw], Any]:
 
 
 def decode(kind: Any, body: bytes, where: str = "$") -> Any:
-    """Decode JSON as `kind`. A value that does not fit becomes None; if the response does not, raise `DecodeError`.
+    """Decode JSON as `kind`. A value of another type becomes None; a response of another form is a `DecodeError`.
 
-    `where` is its place in the response.
+    `where` is the place of the JSON in the response.
     """
     try:
         return decoder(kind).decode(body)
@@ -78,22 +79,20 @@ def decode(kind: Any, body: bytes, where: str = "$") -> Any:
         return build(kind, parse(body), where)
     except NotJsonError as error:
         if not body.strip():
-            raise DecodeError(
-                "the answer is empty, but data is due. Is the base URL right, or a proxy in between?"
-            ) from None
-        # Broken JSON is not quoted: what begins like an answer may go on with a token.
-        begins = "" if body.lstrip()[:1] in {b"{", b"["} else f"; it begins {body[:80]!r}"
-        reason = f"the answer is not JSON ({error}){begins}"
+            raise DecodeError(f"the response is empty. {CHECK_BASE_URL}") from None
+        # Broken JSON is not quoted, because it may contain a token.
+        start = "" if body.lstrip()[:1] in {b"{", b"["} else f"; it starts with {body[:80]!r}"
+        reason = f"the response is not JSON ({error}){start}"
     except RecursionError:
-        reason = f"the answer is JSON that is {TOO_DEEP}"
-    raise DecodeError(f"{reason}. Is the base URL right, or a proxy in between?")
+        reason = f"the response is JSON that is {TOO_DEEP}"
+    raise DecodeError(f"{reason}. {CHECK_BASE_URL}")
 
 
-# The slow way, for the rare answer that breaks its specification: what does not fit is dropped, piece by piece.
+# The slow path, for the rare response that breaks its specification: values of another type are dropped one by one.
 
 
 def build(kind: Any, value: Any, where: str) -> Any:
-    """Build an answer, or a row of one: parts that do not fit are dropped, but something else is a `DecodeError`."""
+    """Build a response, or a row of one, without values of another type; raise `DecodeError` for anything else."""
     if value is None:
         return None
     if get_origin(kind) is Envelope and isinstance(value, dict):
@@ -103,7 +102,7 @@ def build(kind: Any, value: Any, where: str) -> Any:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        misfit = error
+        mismatch = error
     if isinstance(value, list) and (rows := _union_member(kind, list)):
         if where == "$" or None not in value:
             return [build(get_args(rows)[0], item, f"{where}[{index}]") for index, item in enumerate(value)]
@@ -115,15 +114,15 @@ def build(kind: Any, value: Any, where: str) -> Any:
             return None
     elif isinstance(value, dict) and _union_member(kind, dict) and (table := _build_part(kind, value)):
         return table
-    raise _unknown_form(misfit, where)
+    raise _unknown_form(mismatch, where)
 
 
 DATA = "$.data"
 
 
-def _unknown_form(misfit: Exception, where: str) -> DecodeError:
-    error = DecodeError(f"{misfit} (in {where}). Cal.com answered in a form that this version does not know")
-    error.__cause__ = misfit
+def _unknown_form(mismatch: Exception, where: str) -> DecodeError:
+    error = DecodeError(f"{mismatch} (in {where}). This version does not know this form of response")
+    error.__cause__ = mismatch
     return error
 
 
@@ -139,20 +138,20 @@ def _build_envelope(kind: Any, value: dict[str, Any]) -> Envelope[Any]:
 
 
 def _pagination(value: Any) -> Pagination | None:
-    """Read a pagination object. One that says in another way whether there is more must not be taken for an end."""
+    """Read a pagination object. Raise if it says in an unknown way whether there are more rows: they would be lost."""
     if value is None:
         return None
-    told: Pagination | None = _build_part(Pagination, value)
-    if told is None or (told.has_next_page is None and told.total_items is None):
+    pagination: Pagination | None = _build_part(Pagination, value)
+    if pagination is None or (pagination.has_next_page is None and pagination.total_items is None):
         known = isinstance(value, dict) and value.keys() <= set(Pagination.__struct_encode_fields__)
         if not (known and value and value.get("hasNextPage") is None and value.get("totalItems") is None):
             names = ", ".join(sorted(map(str, value))[:8]) if isinstance(value, dict) else type(value).__name__
-            raise DecodeError(f"{UNKNOWN_PAGING}: its pagination object holds {names[:200] or 'nothing'}")
-    return told
+            raise DecodeError(f"{UNKNOWN_PAGING}: its pagination object has {names[:200] or 'no fields'}")
+    return pagination
 
 
 def _build_part(kind: Any, value: Any) -> Any:
-    """Build a part of an answer without what does not fit; None if nothing of it does."""
+    """Build a part of a response without values of another type; return None if nothing is left."""
     if value is None:
         return None
     if kind is msgspec.Raw:
@@ -179,12 +178,12 @@ def _build_items(kind: Any, items: list[Any]) -> list[Any]:
 
 
 def nullable(kind: Any) -> bool:
-    """Whether None is a value of a type."""
+    """Return whether None is a value of a type."""
     return kind in {Any, NoneType} or NoneType in get_args(kind)
 
 
 def _union_member(kind: Any, base: type) -> Any:
-    """The type itself, or the one of a union, that is made of `base`; None where there is none."""
+    """Return the type, or the member of a union, that is derived from `base`; None if there is none."""
     for item in get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,):
         origin = get_origin(item) or item
         if isinstance(origin, type) and issubclass(origin, base):
@@ -194,14 +193,14 @@ def _union_member(kind: Any, base: type) -> Any:
 
 @cache
 def _specification(kind: type[msgspec.Struct]) -> list[tuple[str, str, Any, bool]]:
-    """Name, name on the wire, type and whether it is required, of each field of a model."""
+    """Return the name, JSON name, type and whether it is required, for each field of a model."""
     hints = get_type_hints(kind)
     fields = msgspec.structs.fields(kind)
     return [(field.name, field.encode_name, hints[field.name], field.required) for field in fields]
 
 
 def _fields(kind: type[msgspec.Struct], value: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a model that can be read; None for those that cannot, and for missing ones that it requires."""
+    """Return the fields of a model; None for unreadable ones, and for missing ones that are required."""
     return {
         name: _build_part(hint, value.get(sent)) for name, sent, hint, required in _specification(kind)
         if sent in value or required
@@ -209,7 +208,7 @@ def _fields(kind: type[msgspec.Struct], value: dict[str, Any]) -> dict[str, Any]
 
 
 def _has_known_field(kind: type[msgspec.Struct], value: dict[str, Any], fields: dict[str, Any]) -> bool:
-    """Whether an object is the model with faults, and not something else: a field of it can be read, or is null."""
+    """Return whether an object is the model, with errors in it: at least one field is readable, or all are null."""
     if any(field is not None for field in fields.values()):
         return True
     known = value.keys() & set(kind.__struct_encode_fields__)

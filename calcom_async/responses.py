@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from calcom_async.decoding import CursorEnvelope, Envelope, decode, nullable
+from calcom_async.decoding import CHECK_BASE_URL, CursorEnvelope, Envelope, decode, nullable
 from calcom_async.error_body import parse_error_body
 from calcom_async.errors import BY_STATUS, ApiError, DecodeError, RateLimit, RateLimitedError, ServerError, printable
 from calcom_async.rate_limit_window import MAX_NAMED_LIMITS, MAX_RETRY_AFTER, plausible_limits
@@ -56,12 +56,12 @@ def check(request: Request, response: Response, *, expects_redirect: bool = Fals
     """Raise the error that the status means; return for a success."""
     if response.status < 300 or (expects_redirect and response.status < 400):
         return
-    told = _error_fields(response, request)
+    fields = _error_fields(response, request)
     if response.status == 429:
-        raise RateLimitedError(**told, retry_after=retry_after(told["rate_limits"], response.headers) or 0.0)
+        raise RateLimitedError(**fields, retry_after=retry_after(fields["rate_limits"], response.headers) or 0.0)
     if response.status >= 500:
-        raise ServerError(**told, retry_after=max(_proxy_asks(response.headers), default=0.0))
-    raise BY_STATUS.get(response.status, ApiError)(**told)
+        raise ServerError(**fields, retry_after=max(_proxy_asks(response.headers), default=0.0))
+    raise BY_STATUS.get(response.status, ApiError)(**fields)
 
 
 NO_CREDENTIALS = "Slots, booking and the event types of a named user are public; everything else needs credentials"
@@ -125,7 +125,7 @@ def _find_limits(headers: Mapping[str, str]) -> list[LimitNames]:
 
 def _read_limits(headers: Mapping[str, str], names: Sequence[LimitNames]) -> tuple[RateLimit, ...]:
     """Return the limits with these names that the headers contain."""
-    found: list[RateLimit] = []
+    limits: list[RateLimit] = []
     for name, limit_header, remaining_header, reset_header in names:
         try:
             limit, remaining, reset = headers[limit_header], headers[remaining_header], headers[reset_header]
@@ -140,12 +140,12 @@ def _read_limits(headers: Mapping[str, str], names: Sequence[LimitNames]) -> tup
             log.warning(
                 "ignored the rate limit %.40a of a response: limit, remaining and reset are %.120a", name, texts
             )
-        found += read
-    return tuple(found if len(found) < 2 else plausible_limits(found))
+        limits += read
+    return tuple(limits if len(limits) < 2 else plausible_limits(limits))
 
 
 def _integer(text: str) -> int:
-    """Read a number of calls, also one written as `120.0` or `1e6`."""
+    """Read a number of requests, also one written as `120.0` or `1e6`."""
     try:
         return int(text)
     except ValueError:
@@ -224,10 +224,10 @@ def read(kind: Any, response: Response, request: Request | None = None) -> Any:
 
 def read_whole(response: Response, request: Request | None = None) -> Any:
     """Decode a response with its envelope as plain objects; return None if it is empty."""
-    answer = decode(Any, response.body) if response.body else None
-    if isinstance(answer, dict) and answer.get("status") == FAILURE:
+    body = decode(Any, response.body) if response.body else None
+    if isinstance(body, dict) and body.get("status") == FAILURE:
         raise ApiError(**_error_fields(response, request))
-    return answer
+    return body
 
 
 @cache
@@ -263,7 +263,7 @@ def _is_failure(outcome: StatusOnly | None) -> bool:
     return outcome is not None and outcome.status == FAILURE
 
 
-NO_DATA = 'the response has no data: it is not {"data": ...}, as from Cal.com. Is the base URL right?'
+NO_DATA = f'the response has no data: it is not {{"data": ...}}. {CHECK_BASE_URL}'
 
 
 def data_of(envelope: Envelope[Any], kind: Any) -> Any:

@@ -83,6 +83,7 @@ class Transport:
         self._connection_slots = ConnectionSlots(limit)
 
     def _own_session(self) -> ClientSession:
+        """Create the session of a client that was given none."""
         is_encrypted = any(url.startswith("https:") for url in (self.config.base_url, self.proxy or ""))
         connector = aiohttp.TCPConnector(
             limit=self.config.max_connections,
@@ -116,7 +117,7 @@ class Transport:
 
     @property
     def is_open(self) -> bool:
-        """Whether requests can be sent now."""
+        """Whether the session is open, in an event loop that has not ended."""
         is_dead = self._home is not None and self._home[0].is_closed()
         return self._session is not None and not self._session.closed and not is_dead
 
@@ -293,19 +294,20 @@ class Proxy:
         """
         if config.proxy is not None:
             return cls(Secret(config.proxy), "the proxy of the settings")
-        place = urlsplit(config.base_url)
-        if is_loopback(place.hostname or ""):
+        base = urlsplit(config.base_url)
+        if is_loopback(base.hostname or ""):
             return None
         from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - slow to import, and rarely needed
 
-        found = Hidden(getproxies())
-        name = next((name for name in (place.scheme, "all") if found.reveal().get(name)), None)
-        if name is None or proxy_bypass(place.netloc):
+        proxies = Hidden(getproxies())
+        name = next((name for name in (base.scheme, "all") if proxies.reveal().get(name)), None)
+        if name is None or proxy_bypass(base.netloc):
             return None
-        return cls(Secret(found.reveal()[name]), f"the proxy of the environment ({name.upper()}_PROXY)")
+        return cls(Secret(proxies.reveal()[name]), f"the proxy of the environment ({name.upper()}_PROXY)")
 
 
 def _basic(parts: Hidden[SplitResult]) -> str:
+    """Return the header value of HTTP Basic authentication with the user and password of a URL."""
     pair = Secret(f"{unquote(parts.reveal().username or '')}:{unquote(parts.reveal().password or '')}")
     return "Basic " + b64encode(pair.reveal().encode()).decode()
 
@@ -364,6 +366,7 @@ def trace_responses(on_response: Callable[[float, float, Mapping[str, str]], obj
 
 
 def _reason(error: Exception) -> str:
+    """Return what an exception of aiohttp says, without the headers that it may hold."""
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the server closed the connection"  # the exception may quote the headers of half a response
     if isinstance(error, aiohttp.ClientOSError):
@@ -381,6 +384,7 @@ def _mapped(error: Exception, request: Request, seconds: float) -> Exception:
 
 
 def _failure(error: Exception, what: str, seconds: float) -> Exception:
+    """Return our exception without a cause; `what` is the method and path."""
     if isinstance(error, aiohttp.InvalidURL | UnicodeError):
         return ConfigError(f"{what}: the base URL cannot be used: {error}")
     if isinstance(error, aiohttp.ClientHttpProxyError):
