@@ -44,14 +44,14 @@ def test_pages_hold_50_rows_or_the_limit(api, path):
 
 @pytest.mark.parametrize("status", ["upcoming", "recurring", "unconfirmed", "past", "cancelled"])
 def test_the_order_follows_the_status(api, status):
-    """By uid, ascending for what is to come; a sort parameter has no effect."""
+    """Rows are sorted by uid, ascending for statuses of the future; a sort parameter has no effect."""
     rows = [uid for page in walk(api, f"{OWN}?status={status}&limit=7&sortStart=desc") for uid in page]
     assert rows == sorted(rows, reverse=status in {"past", "cancelled"})
     assert len(rows) > 1
 
 
 def test_filters_narrow_the_list(api):
-    """The filters are those of the older version."""
+    """The list has the filters of the older version."""
     assert len(walk(api, f"{OWN}?eventTypeIds=1,2&attendeeEmail=nobody@visitors.test")[0]) == 0
     some = {uid for page in walk(api, f"{OWN}?eventTypeId=1") for uid in page}
     assert 0 < len(some) < sum(map(len, walk(api, OWN)))
@@ -68,7 +68,7 @@ def test_filters_narrow_the_list(api):
     ],
 )
 def test_invalid_requests(api, query, field, rule):
-    """One status and 1 to 100 rows; other values are 400."""
+    """A request with several statuses, or not 1 to 100 rows, is a 400."""
     response = api.get(f"{OWN}?{query}")
     assert response.status == 400
     assert field in response.constraints
@@ -77,7 +77,7 @@ def test_invalid_requests(api, query, field, rule):
 
 @pytest.mark.parametrize("cursor", ["x", "%FF", "gIA=", "%C3%A9"])
 def test_a_cursor_that_the_server_did_not_make(api, cursor):
-    """It is a 400, never the first page."""
+    """A made-up cursor is a 400, never the first page."""
     assert api.get(f"{OWN}?cursor={cursor}").error == (400, "Invalid cursor")
 
 

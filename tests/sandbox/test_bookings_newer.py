@@ -79,7 +79,7 @@ def test_hosts_may_skip_other_checks(api, settings, start, field, refusal):
 
 
 def test_the_attendees_of_a_cancelled_seated_booking(api):
-    """They stay in the response of this version only."""
+    """The attendees stay in the response of version 2026-02-25 only."""
     uid = api.book(at(10), CLASS)["uid"]
     cancelled = newer(api).post(f"/v2/bookings/{uid}/cancel", {"cancellationReason": "ill"}).data
     assert [attendee["email"] for attendee in cancelled["attendees"]] == ["ada@visitors.test"]

@@ -103,7 +103,7 @@ def test_missing_fields_are_the_recorded_400(api: ApiClient, shared: Path) -> No
     ],
 )
 def test_invalid_rows(api: ApiClient, more: Any, name: str, text: str) -> None:
-    """Each error is reported at its place."""
+    """An error in a row of the availability is reported at its place in the body."""
     assert list(api.post(SCHEDULES, body(**more)).constraints[name].values()) == [text]
 
 

@@ -140,7 +140,7 @@ def test_valid_triggers(api):
     ],
 )
 def test_invalid_webhooks(api, place, more, refusal):
-    """Each error has its status and message."""
+    """Each error of a webhook request has its status and message."""
     assert api.post(place, hook() | more).error == refusal
 
 
