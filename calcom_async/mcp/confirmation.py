@@ -51,16 +51,17 @@ class Confirmation:
         self._context = context
         self._params = params
 
-    async def ask(self, question: str, *, confirmed: bool) -> None:
+    async def ask(self, question: str, *, confirmed: bool, title: str = "") -> None:
         """Return if the user agrees; `confirmed` counts only where the client cannot ask.
 
-        Raises `DeclinedError`, or `AnswerNeeded` for the client to answer.
+        `title` is text of other people. The user sees it, the model does not. Raises `DeclinedError`, or `AnswerNeeded`
+        for the client to answer.
         """
         if not self._can_ask():
             if not confirmed:
                 raise InvalidRequestError(f"{question} Ask the user. If they agree, repeat the call with confirm=true")
             return
-        answer = await self._answer(question)
+        answer = await self._answer(f"{question} Its title: {title}" if title else question)
         if answer.action != "accept":
             raise DeclinedError("The user did not agree, so nothing was changed. Do not repeat the call")
 

@@ -63,7 +63,10 @@ def _advice(error: CalcomError, zone: tzinfo, *, changes: bool) -> str:
     if isinstance(error, ForbiddenError):
         return "The API key has no permission for this. Tell the user; do not repeat the call."
     if isinstance(error, NotFoundError):
-        return "Check the id: list_bookings shows the uids of bookings, who_am_i the ids of event types."
+        return (
+            "Check the id: list_bookings shows the uids of bookings, who_am_i the ids of event types, and "
+            "get_availability those of schedules."
+        )
     if changes and may_have_acted(error):
         return "It may have taken effect all the same. Look before you try again."
     if isinstance(error, ServerError | TransportError):

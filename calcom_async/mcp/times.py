@@ -12,14 +12,16 @@ YEARS = range(2000, 2200)
 
 
 def parse_time(text: str, zone: tzinfo, parameter: str) -> datetime:
-    """Return a time of an argument. Without an offset it is a time in `zone`."""
+    """Return a time of an argument, in whole seconds. Without an offset it is a time in `zone`."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
     if moment is None or len(text) <= len("2026-12-01"):
-        raise InvalidRequestError(f"{parameter} must be a time such as 2026-12-01T09:00, got {printable(text, 60)}")
+        raise InvalidRequestError(f"{parameter} must be a time such as 2026-12-01T09:00, got {printable(text, 60)!r}")
     _check_year(moment, parameter)
+    # Cal.com's times have no fractions of a second, and one that had would never equal that of its booking.
+    moment = moment.replace(microsecond=0)
     return _in_zone(moment, zone, parameter) if moment.tzinfo is None else moment
 
 
@@ -37,7 +39,8 @@ def parse_day(text: str, parameter: str) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise InvalidRequestError(f"{parameter} must be a day such as 2026-12-01, got {printable(text, 60)}") from None
+        problem = f"{parameter} must be a day such as 2026-12-01, got {printable(text, 60)!r}"
+        raise InvalidRequestError(problem) from None
     return _check_year(day, parameter)
 
 
@@ -93,8 +96,9 @@ def both(moment: datetime, zone: tzinfo) -> str:
     return f"{moment.astimezone(zone):%a} {local(moment, zone)} ({utc(moment)})"
 
 
-def call_zone(name: str) -> tzinfo:
-    """Return the time zone of the argument `time_zone`."""
-    if not name:
-        raise InvalidRequestError("time_zone must be an IANA name such as Asia/Kolkata, got nothing")
-    return get_time_zone(name)
+def call_zone(name: str, parameter: str = "time_zone") -> tzinfo:
+    """Return the time zone of an argument."""
+    try:
+        return get_time_zone(name)
+    except InvalidRequestError as error:
+        raise InvalidRequestError(f"{parameter}: {error.message}") from None

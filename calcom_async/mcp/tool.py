@@ -60,11 +60,17 @@ class Tool:
 
     def parse(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of the function. Raises `InvalidRequestError` for arguments that do not fit."""
-        readable = {name: self._as_json(name, value) for name, value in arguments.items()}
+        required = self.input_schema.get("required", ())
+        # Some clients send null for each parameter that they leave out.
+        readable = {
+            name: self._as_json(name, value)
+            for name, value in arguments.items()
+            if value is not None or name in required or name not in self.input_schema["properties"]
+        }
         try:
             parsed = msgspec.convert(readable, self.arguments)
         except msgspec.ValidationError as error:
-            raise InvalidRequestError(_explain(str(error), self.arguments)) from None
+            raise InvalidRequestError(self._explain(str(error))) from None
         except RecursionError:
             raise InvalidRequestError("the arguments are nested too deeply") from None
         return msgspec.structs.asdict(parsed)
@@ -78,6 +84,21 @@ class Tool:
             return msgspec.json.decode(value)
         except (msgspec.DecodeError, RecursionError):
             return value
+
+    def _explain(self, problem: str) -> str:
+        """Return the message of an invalid argument, in the words of the tool's parameters."""
+        text, _, place = problem.partition(" - at `$")
+        place = place.removesuffix("`").lstrip(".")
+        text = re.sub(r"`([\w |]+)`", lambda match: _json_types(match[1]), text)
+        text = text.replace("Object missing required field", "missing parameter").replace(
+            "Object contains unknown field", "unknown parameter"
+        )
+        if text.startswith("Invalid enum value"):
+            text += f", expected {' or '.join(_schema_at(self.input_schema, place)['enum'])}"
+        text = text[:1].lower() + text[1:]
+        return (
+            f"{f'{place}: ' if place else ''}{text}. The parameters are {', '.join(self.arguments.__struct_fields__)}"
+        )
 
 
 def tool(
@@ -105,6 +126,22 @@ def tool(
         )
 
     return decorate
+
+
+JSON_TYPES = {"int": "integer", "float": "number", "str": "text", "bool": "true or false", "array": "list"}
+
+
+def _json_types(types: str) -> str:
+    """Return types of Python, such as `int | null`, in the words of JSON. Null is left out: it stands for no value."""
+    names = types.split(" | ")
+    return " or ".join(JSON_TYPES.get(name, name) for name in names if name != "null" or len(names) == 1)
+
+
+def _schema_at(schema: Any, place: str) -> Any:
+    """Return the part of a schema for a place of the arguments, such as `weekly_hours[0].days[0]`."""
+    for part in re.findall(r"\w+|\[", re.sub(r"\[\w+\]|\[\.\.\.\]", "[", place)):
+        schema = schema["items"] if part == "[" else schema["properties"][part]
+    return schema
 
 
 def _arguments(function: Function) -> type[msgspec.Struct]:
@@ -165,18 +202,3 @@ def _shorten(schema: Any, components: Mapping[str, Any]) -> Any:
         return {**kinds[0], **short}
     merged = {name: content for kind in kinds for name, content in kind.items()}
     return {**short, **merged, "type": [kind["type"] for kind in kinds]}
-
-
-JSON_TYPES = {"int": "integer", "float": "number", "str": "text", "bool": "true or false", "array": "list"}
-
-
-def _explain(problem: str, arguments: type[msgspec.Struct]) -> str:
-    """Return the message of an invalid argument, in the words of the tool's parameters."""
-    text, _, place = problem.partition(" - at `$")
-    place = place.removesuffix("`").lstrip(".")
-    text = re.sub(r"`(\w+)(?: \| null)?`", lambda match: JSON_TYPES.get(match[1], match[1]), text)
-    text = text.replace("Object missing required field", "missing parameter").replace(
-        "Object contains unknown field", "unknown parameter"
-    )
-    text = text[:1].lower() + text[1:]
-    return f"{f'{place}: ' if place else ''}{text}. The parameters are {', '.join(arguments.__struct_fields__)}"

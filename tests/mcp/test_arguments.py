@@ -59,6 +59,18 @@ def test_event_types_have_four_spellings():
             event_type_keywords(cal, wrong)
 
 
+@pytest.mark.parametrize("number", [0, -1, 10**20, "0", "9" * 5_000], ids=str)
+def test_a_number_that_is_no_id_is_rejected(number):
+    """An absurd number is an error that says what an event type is."""
+    with pytest.raises(InvalidRequestError, match="event_type must be an id such as 1"):
+        event_type_keywords(Calcom("cal_key"), number)
+
+
+def test_fractions_of_a_second_do_not_count():
+    """A time with a fraction of a second is the time at which Cal.com books it."""
+    assert parse_time("2026-12-01T09:00:00.123Z", LISBON, "start") == parse_time("2026-12-01T09:00Z", LISBON, "start")
+
+
 def test_a_cursor_continues_only_the_call_that_returned_it():
     """A cursor of other arguments, a forged one and an absurd one are rejected."""
     assert open_cursor(seal_cursor(50, "find_times", 1), "find_times", 1) == 50
@@ -74,6 +86,8 @@ def test_a_cursor_continues_only_the_call_that_returned_it():
         ({"duration": "long"}, "duration: expected integer, got text"),
         ({"duration": 0}, "duration: expected integer >= 1"),
         ({"until": "2026"}, "unknown parameter until"),
+        ({"until": None}, "unknown parameter until"),
+        ({"event_type": 1.5}, "event_type: expected integer or text, got number"),
     ],
 )
 def test_invalid_arguments_are_named_in_the_words_of_the_tool(change, expected):
@@ -81,6 +95,27 @@ def test_invalid_arguments_are_named_in_the_words_of_the_tool(change, expected):
     with pytest.raises(InvalidRequestError, match="parameters are event_type, start") as raised:
         TOOL["find_times"].parse(SEARCH | change)
     assert expected in raised.value.message
+
+
+def test_the_accepted_values_are_named():
+    """The error of a value that is not accepted lists those that are."""
+    with pytest.raises(InvalidRequestError, match="status: invalid enum value 'new', expected cancelled or past or"):
+        TOOL["list_bookings"].parse({"time_zone": "UTC", "status": "new"})
+    off = {"first_day": "2026-12-24", "last_day": "2026-12-24", "reason": "tired"}
+    with pytest.raises(InvalidRequestError, match=r"add_days_off.reason: .* expected public_holiday or sick or"):
+        TOOL["set_availability"].parse({"time_zone": "UTC", "add_days_off": off})
+
+
+def test_null_stands_for_an_optional_parameter_that_is_left_out():
+    """Some clients send every parameter, with null for those without a value."""
+    parsed = TOOL["cancel_booking"].parse({"uid": "bk_1", "time_zone": "UTC", "later_too": None, "confirm": None})
+    assert (parsed["later_too"], parsed["confirm"]) == (False, False)
+
+
+def test_an_empty_seat_is_not_the_whole_booking():
+    """An empty uid of a seat is an error, so that it never stands for all seats."""
+    with pytest.raises(InvalidRequestError, match="seat_uid: expected text of length >= 1"):
+        TOOL["cancel_booking"].parse({"uid": "bk_1", "time_zone": "UTC", "seat_uid": ""})
 
 
 def test_numbers_and_lists_may_be_sent_as_text():

@@ -186,9 +186,11 @@ async def test_the_user_is_asked_before_a_cancellation(sandbox, mode, action):
         cancel = {"uid": uid, "time_zone": KOLKATA, "reason": "Ill", "confirm": True}
         result = await agent.client.call_tool("cancel_booking", cancel)
         status = (await agent.call("get_booking", uid=uid, time_zone=KOLKATA))["booking"]["status"]
-    assert questions == [
-        "Cancel 'Thirty minutes between Ana Sandbox and Ada' on Wed 2026-11-04T14:30+05:30 (2026-11-04T09:00Z)?"
-    ]
+    [question] = questions
+    assert question == (
+        "Cancel the booking on Wed 2026-11-04T14:30+05:30 (2026-11-04T09:00Z)? "
+        "Its title: Thirty minutes between Ana Sandbox and Ada"
+    )
     assert (status, result.is_error) == (("cancelled", False) if action == "accept" else ("accepted", True))
 
 
@@ -198,6 +200,10 @@ async def test_a_client_that_cannot_ask_needs_a_confirmation(sandbox):
     async with agent_of(sandbox) as agent:
         cost = await agent.error("call_write", **charge, time_zone=KOLKATA)
         change = await agent.error("call_write", method="DELETE", path="/v2/schedules/1", time_zone=KOLKATA)
+        query = {"forced": True}
+        forced = await agent.error(
+            "call_write", method="DELETE", path="/v2/schedules/1", query=query, time_zone=KOLKATA
+        )
         own = await agent.error("call_write", method="POST", path="/v2/bookings", time_zone=KOLKATA, confirm=True)
         key = {"method": "POST", "path": "/v2/api-keys/refresh"}
         secret = await agent.error("call_write", **key, time_zone=KOLKATA, confirm=True)
@@ -206,9 +212,21 @@ async def test_a_client_that_cannot_ask_needs_a_confirmation(sandbox):
     assert change == (
         "Change Cal.com: DELETE /v2/schedules/1? Ask the user. If they agree, repeat the call with confirm=true."
     )
+    assert forced.startswith('Change Cal.com: DELETE /v2/schedules/1 with query {"forced":true}? Ask the user.')
     assert "use the tool book instead" in own
     assert all("returns a secret" in text for text in (secret, page))
     assert sandbox.requests == []
+
+
+async def test_a_question_for_the_model_holds_no_text_of_strangers(sandbox):
+    """A title could tell the model to confirm, so only the user sees it in a question."""
+    async with agent_of(sandbox) as agent:
+        uid = (await agent.call("book", **BOOK | {"name": HOSTILE}))["booking"]["uid"]
+        error = await agent.error("cancel_booking", uid=uid, time_zone=KOLKATA, reason="Ill")
+    assert error == (
+        "Cancel the booking on Wed 2026-11-04T14:30+05:30 (2026-11-04T09:00Z)? Ask the user. "
+        "If they agree, repeat the call with confirm=true."
+    )
 
 
 async def test_a_client_that_fails_to_ask_changes_nothing(sandbox):

@@ -57,11 +57,12 @@ async def test_times_are_found_in_the_time_zone_of_the_call(sandbox):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"end": "2026-11-01"}, "end must not be before start"),
+        ({"end": "2026-11-01"}, "end must be after start"),
+        ({"start": "2026-11-03T10:00", "end": "2026-11-03T09:00"}, "end must be after start"),
         ({"end": "2027-11-01"}, "at most 62 days apart"),
         ({"event_type": 999}, "404"),
         ({"time_zone": "Mars/Olympus"}, "unknown time zone"),
-        ({"time_zone": ""}, "time_zone must be an IANA name"),
+        ({"time_zone": ""}, "time_zone: unknown time zone: ''. Use an IANA name"),
     ],
 )
 async def test_a_search_that_cannot_work_says_why(sandbox, change, expected):
@@ -125,6 +126,17 @@ async def test_a_link_with_a_length_is_booked(sandbox):
     assert (short["end_utc"], long["end_utc"]) == ("2026-11-04T09:15Z", "2026-11-04T10:45Z")
 
 
+async def test_the_length_of_a_link_is_part_of_the_booking(sandbox):
+    """The same call with a link of another length is another booking, so its time is taken."""
+    link = "https://cal.com/ana/thirty?duration="
+    async with agent_of(sandbox) as agent:
+        await agent.cal.request("PATCH", "/v2/event-types/1", body={"lengthInMinutesOptions": [15, 30, 45]})
+        uid = (await book(agent, event_type=link + "15"))["uid"]
+        assert (await book(agent, event_type="ana/thirty", duration=15))["uid"] == uid
+        longer = {"event_type": link + "45", "start": NINE, "time_zone": KOLKATA, **ADA}
+        assert "is not free" in await agent.error("book", **longer)
+
+
 async def test_the_time_zone_of_the_call_is_no_part_of_a_booking(sandbox):
     """The same moment in another time zone, or with other letter case of the address, is the same booking."""
     async with agent_of(sandbox) as agent:
@@ -170,6 +182,34 @@ async def test_rescheduling_twice_moves_once(sandbox):
     assert old["message"] == f"The booking was moved: its uid is now {new}."
     assert new in cancelling
     assert len(active(sandbox)) == 1
+
+
+async def test_an_old_uid_leads_to_the_booking_as_it_is_now(sandbox):
+    """After several moves, the tools that cannot use the first uid name the last one."""
+    async with agent_of(sandbox) as agent:
+        first = uid = (await book(agent))["uid"]
+        for start in (TEN, NINE):
+            moved = await agent.call("reschedule_booking", uid=uid, start=start, time_zone=KOLKATA)
+            uid = moved["booking"]["uid"]
+        old = {"uid": first, "time_zone": KOLKATA}
+        shown = await agent.call("get_booking", **old)
+        errors = [
+            await agent.error("cancel_booking", **old, confirm=True),
+            await agent.error("decide_booking", **old, decision="confirm"),
+            await agent.error("change_attendees", **old, add=[{"email": "bo@visitors.test"}]),
+        ]
+    assert shown["message"] == f"The booking was moved: its uid is now {uid}."
+    assert errors == [f"the booking was moved: its uid is now {uid}."] * 3
+
+
+async def test_nobody_is_invited_to_a_cancelled_booking(sandbox):
+    """Guests cannot join a booking that does not take place."""
+    async with agent_of(sandbox) as agent:
+        uid = (await book(agent))["uid"]
+        await agent.call("cancel_booking", uid=uid, time_zone=KOLKATA, reason="Ill", confirm=True)
+        guest = [{"email": "bo@visitors.test"}]
+        error = await agent.error("change_attendees", uid=uid, time_zone=KOLKATA, add=guest)
+    assert error == "the booking is cancelled, so its attendees cannot change."
 
 
 async def test_cancelling_twice_is_harmless(sandbox):
@@ -321,6 +361,27 @@ async def test_availability_is_set_in_the_time_zone_of_the_schedule(sandbox):
     assert "hours must end after they start, got 10:00 to 09:00" in wrong_order
 
 
+@pytest.mark.parametrize(
+    ("hours", "days_off", "expected"),
+    [
+        ({"days": ["Funday"]}, ("2026-12-24", "2026-12-25"), "days must be names such as Monday, got 'Funday'"),
+        ({"end": "24:00"}, ("2026-12-24", "2026-12-25"), "must be from 00:00 to 23:59, such as 09:00, got '24:00'"),
+        ({"start": "18:00"}, ("2026-12-24", "2026-12-25"), "hours must end after they start, got 18:00 to 17:00"),
+        ({}, ("soon", "2026-12-25"), "first_day must be a day such as"),
+        ({}, ("2026-12-26", "2026-12-25"), "last_day must not be before first_day"),
+    ],
+)
+async def test_an_invalid_argument_leaves_the_availability_as_it_was(sandbox, hours, days_off, expected):
+    """Everything is checked before the first change, and the errors name parameters, not Python."""
+    weekly = [{"days": ["Monday"], "start": "09:00", "end": "17:00", **hours}]
+    off = dict(zip(("first_day", "last_day"), days_off, strict=True))
+    async with agent_of(sandbox) as agent:
+        before = await agent.call("get_availability", time_zone=LISBON)
+        error = await agent.error("set_availability", time_zone=LISBON, weekly_hours=weekly, add_days_off=off)
+        assert await agent.call("get_availability", time_zone=LISBON) == before
+    assert expected in error
+
+
 async def test_a_schedule_without_a_default_must_be_named(sandbox):
     """Without a default schedule the call needs an id."""
     async with agent_of(sandbox) as agent:
@@ -343,7 +404,9 @@ async def test_days_off_are_added_and_removed_once(sandbox):
             removed = await agent.call("set_availability", time_zone=KOLKATA, remove_days_off=entry["id"])
     assert (entry["start_utc"], entry["end"]) == ("2026-12-28T00:00Z", "2026-12-31T05:29:59+05:30")
     assert len(removed["out_of_office"]) == 1
-    assert removed["message"] == f"Nothing to remove: there is no out-of-office entry {entry['id']}."
+    assert removed["message"] == (
+        f"There is no out-of-office entry {entry['id']} to remove. This is the availability now."
+    )
 
 
 async def test_exports_go_to_new_files_below_the_directory(sandbox, tmp_path):

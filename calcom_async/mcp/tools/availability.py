@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, tzinfo
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from calcom_async.errors import ConflictError, InvalidRequestError
+from calcom_async.errors import ConflictError, InvalidRequestError, printable
 from calcom_async.mcp.call import ToolCall
 from calcom_async.mcp.lost_responses import resolve_if_lost
 from calcom_async.mcp.times import call_zone, local, parse_day, utc
@@ -17,9 +18,11 @@ from calcom_async.mcp.untrusted import clean
 from calcom_async.mcp.views import MAX_ROWS, Row
 from calcom_async.models.out_of_office import OutOfOfficeEntry
 from calcom_async.models.schedules import Availability, Override, Schedule
+from calcom_async.models.times import Weekday
 
 MONDAY = [{"days": ["Monday"], "start": "09:00", "end": "17:00"}]
-Clock = Annotated[str, Meta(pattern=r"^\d\d:\d\d$")]
+Clock = Annotated[str, Meta(description="Such as 09:00")]
+CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
 class WeeklyHours(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -153,21 +156,20 @@ async def set_availability(
     zone = call_zone(time_zone)
     if weekly_hours is None and dates is None and add_days_off is None and remove_days_off is None:
         raise InvalidRequestError("pass weekly_hours, dates, add_days_off or remove_days_off")
-    spans = [(hours.start, hours.end) for hours in weekly_hours or ()]
-    spans += [(hours.start, hours.end) for hours in dates or () if hours.start and hours.end]
-    for start, end in spans:
-        if start >= end:
-            raise InvalidRequestError(f"hours must end after they start, got {start} to {end}")
+    # Read all arguments before the first change, so that an invalid one leaves everything as it was.
+    availability = None if weekly_hours is None else [_availability(hours) for hours in weekly_hours]
+    overrides = [_override(hours) for hours in dates or ()]
+    days_off = _period(add_days_off) if add_days_off else None
     message = "Set. This is the availability now."
-    if weekly_hours is not None or dates is not None:
-        await _set_hours(call, zone, schedule_id, weekly_hours, dates or [])
-    if add_days_off is not None:
-        await _add_days_off(call, add_days_off)
+    if availability is not None or overrides:
+        await _set_hours(call, zone, schedule_id, availability, overrides)
+    if add_days_off and days_off:
+        await _add_days_off(call, add_days_off, *days_off)
     if remove_days_off is not None:
         if any(entry.id == remove_days_off for entry in await _entries(call)):
             await resolve_if_lost(_delete(call, remove_days_off), lambda: _true_if_deleted(call, remove_days_off))
         else:
-            message = f"Nothing to remove: there is no out-of-office entry {remove_days_off}."
+            message = f"There is no out-of-office entry {remove_days_off} to remove. This is the availability now."
     return await _read(call, zone, message)
 
 
@@ -175,8 +177,8 @@ async def _set_hours(
     call: ToolCall,
     zone: tzinfo,
     schedule_id: int | None,
-    weekly_hours: list[WeeklyHours] | None,
-    dates: list[DateHours],
+    availability: list[Availability] | None,
+    overrides: list[Override],
 ) -> None:
     schedules = call.cal.schedules
     schedule = await (schedules.default() if schedule_id is None else schedules.get(schedule_id))
@@ -187,15 +189,27 @@ async def _set_hours(
             f"the hours of schedule {schedule.id} are in {schedule.time_zone}. Convert them to that time zone, and "
             f"repeat the call with time_zone={schedule.time_zone}"
         )
-    changed = [_override(hours) for hours in dates]
-    days: set[date] = {override.date for override in changed}
-    await schedules.update(
-        schedule.id,
-        availability=None
-        if weekly_hours is None
-        else [Availability(days=hours.days, start_time=hours.start, end_time=hours.end) for hours in weekly_hours],
-        overrides=[one for one in schedule.overrides if one.date not in days] + changed if dates else None,
-    )
+    days: set[date] = {override.date for override in overrides}
+    kept = [override for override in schedule.overrides if override.date not in days]
+    await schedules.update(schedule.id, availability=availability, overrides=kept + overrides if overrides else None)
+
+
+def _availability(hours: WeeklyHours) -> Availability:
+    for day in hours.days:
+        if day.upper() not in Weekday.__members__:
+            raise InvalidRequestError(f"days must be names such as Monday, got {printable(day, 60)!r}")
+    _check_span(hours.start, hours.end)
+    return Availability(days=hours.days, start_time=hours.start, end_time=hours.end)
+
+
+def _check_span(start: str, end: str) -> None:
+    for clock in (start, end):
+        if not CLOCK.fullmatch(clock):
+            raise InvalidRequestError(
+                f"start and end of hours must be from 00:00 to 23:59, such as 09:00, got {printable(clock, 60)!r}"
+            )
+    if start >= end:
+        raise InvalidRequestError(f"hours must end after they start, got {start} to {end}")
 
 
 def _override(hours: DateHours) -> Override:
@@ -204,6 +218,7 @@ def _override(hours: DateHours) -> Override:
         return Override.day_off(day)
     if hours.start is None or hours.end is None:
         raise InvalidRequestError(f"dates: {day} needs start and end, or neither for a day off")
+    _check_span(hours.start, hours.end)
     return Override(date=day, start_time=hours.start, end_time=hours.end)
 
 
@@ -211,9 +226,14 @@ async def _entries(call: ToolCall) -> list[OutOfOfficeEntry]:
     return await call.cal.me.out_of_office.list().collect()
 
 
-async def _add_days_off(call: ToolCall, days: DaysOff) -> None:
+def _period(days: DaysOff) -> tuple[date, date]:
     first, last = parse_day(days.first_day, "first_day"), parse_day(days.last_day, "last_day")
+    if last < first:
+        raise InvalidRequestError("last_day must not be before first_day")
+    return first, last
 
+
+async def _add_days_off(call: ToolCall, days: DaysOff, first: date, last: date) -> None:
     async def find_result() -> OutOfOfficeEntry | None:
         for entry in await _entries(call):
             if (entry.start.date(), entry.end.date()) == (first, last):

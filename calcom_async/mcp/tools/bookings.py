@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from calcom_async.booking.lookup import follow_reschedules
 from calcom_async.errors import InvalidRequestError
 from calcom_async.mcp.call import ToolCall
 from calcom_async.mcp.confirmation import Confirm
@@ -17,12 +18,19 @@ from calcom_async.mcp.tool import Result, TimeZone, tool
 from calcom_async.mcp.tools.slots import Duration
 from calcom_async.mcp.untrusted import clean
 from calcom_async.mcp.views import BookingRow, booking_row
-from calcom_async.models.bookings import Attendee, BookingLocation
+from calcom_async.models.bookings import Attendee, Booking, BookingLocation
 
 Uid = Annotated[str, Meta(description="uid of the booking", examples=["bk_3fA9"], min_length=1, max_length=200)]
-SeatUid = Annotated[str, Meta(description="Only this seat", examples=["st_7Kq2"], max_length=200)]
+SeatUid = Annotated[str, Meta(description="Only this seat", examples=["st_7Kq2"], min_length=1, max_length=200)]
 Start = Annotated[str, Meta(description="One of the times of find_times", examples=["2026-12-01T09:00"])]
 Reason = Annotated[str, Meta(description="Reason, which the attendee receives", examples=["Ada is ill"])]
+
+
+async def reject_if_moved(call: ToolCall, booking: Booking) -> None:
+    """Raise an error with the uid that a booking has now, if it was moved."""
+    if booking.is_rescheduled:
+        latest = (await follow_reschedules(call.cal.bookings, booking))[-1]
+        raise InvalidRequestError(f"the booking was moved: its uid is now {clean(latest.uid)}")
 
 
 class OneBooking(Result, kw_only=True):
@@ -57,11 +65,12 @@ async def book(
     if not (email or phone):
         raise InvalidRequestError("email or phone is required, so that the attendee can be reached")
     if attendee_time_zone:
-        call_zone(attendee_time_zone)
+        call_zone(attendee_time_zone, "attendee_time_zone")
     keywords = event_type_keywords(call.cal, event_type)
     if "usernames" in keywords:
         raise InvalidRequestError("Cal.com's API cannot book a meeting with several users")
     link_duration = keywords.pop("duration", None)
+    duration = duration or link_duration
     attendee = Attendee(
         name=name, email=email or None, phone_number=phone or None, time_zone=attendee_time_zone or time_zone
     )
@@ -71,7 +80,7 @@ async def book(
         attendee=attendee,
         guests=guests or None,
         booking_fields_responses=responses or None,
-        length_in_minutes=duration or link_duration,
+        length_in_minutes=duration,
         location=location,
         idempotency_key=_key(keywords, name, (email or "").lower(), phone, responses, guests, duration, location),
         **keywords,
@@ -135,12 +144,12 @@ async def cancel_booking(
     if seat_uid and later_too:
         raise InvalidRequestError("pass seat_uid or later_too, not both")
     booking = await call.cal.bookings.get(uid)
-    if booking.is_rescheduled:
-        raise InvalidRequestError(f"the booking was moved: its uid is now {booking.rescheduled_to_uid}")
+    await reject_if_moved(call, booking)
     if not (booking.is_cancelled or booking.is_rejected):
-        what = f"{'Cancel one seat of' if seat_uid else 'Cancel'} {clean(booking.title, 100)!r}"
+        what = "Cancel one seat of the booking" if seat_uid else "Cancel the booking"
         later = " and all later occurrences" if later_too else ""
-        await call.confirmation.ask(f"{what} on {both(booking.start, zone)}{later}?", confirmed=confirm)
+        question = f"{what} on {both(booking.start, zone)}{later}?"
+        await call.confirmation.ask(question, confirmed=confirm, title=clean(booking.title, 100))
         booking = await call.cal.cancel(uid, reason=reason, seat_uid=seat_uid, following=later_too)
         message = "Cancelled."
     else:
@@ -160,6 +169,7 @@ async def decide_booking(
     """Confirm or decline a pending booking, as its host. The attendee gets an email."""
     zone = call_zone(time_zone)
     booking = await call.cal.bookings.get(uid)
+    await reject_if_moved(call, booking)
     decided = "accepted" if decision == "confirm" else "rejected"
     if booking.status == decided:
         message = f"Nothing to do: the booking is {decided} already."

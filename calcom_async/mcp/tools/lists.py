@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from calcom_async.booking.lookup import follow_reschedules
 from calcom_async.mcp.call import ToolCall
 from calcom_async.mcp.cursors import open_cursor, seal_cursor
 from calcom_async.mcp.times import call_zone, parse_day, parse_day_or_time
@@ -94,5 +95,6 @@ async def get_booking(call: ToolCall, *, uid: Uid, time_zone: TimeZone) -> OneBo
     booking = await call.cal.bookings.get(uid)
     message = f"The booking is {booking.status}."
     if booking.is_rescheduled:
-        message = f"The booking was moved: its uid is now {booking.rescheduled_to_uid}."
+        latest = (await follow_reschedules(call.cal.bookings, booking))[-1]
+        message = f"The booking was moved: its uid is now {latest.uid}."
     return OneBooking(message=message, booking=booking_row(booking, zone, details=True))

@@ -138,7 +138,7 @@ async def call_write(
     if name := OWN_TOOLS.get(str(operation)):
         raise InvalidRequestError(f"use the tool {name} instead: it is safe to repeat")
     _reject_secrets(operation)
-    await call.confirmation.ask(_question(operation, path, body), confirmed=confirm)
+    await call.confirmation.ask(_question(operation, path, body, query), confirmed=confirm)
     response = await call.cal.request(
         method, path, query=query, body=body, idempotent=operation.idempotent and method != "POST"
     )
@@ -159,9 +159,13 @@ def _reject_secrets(operation: Operation) -> None:
         )
 
 
-def _question(operation: Operation, path: str, body: dict[str, Any] | None) -> str:
+def _question(operation: Operation, path: str, body: dict[str, Any] | None, query: dict[str, Any] | None) -> str:
     """Return the question for the user."""
     if str(operation) == "POST /v2/credits/charge":
         return f"Charge {printable((body or {}).get('credits'), 40)} credits, which costs real money?"
-    fields = f" with {clean(msgspec.json.encode(without_secrets(body)).decode(), 500)}" if body else ""
-    return f"Change Cal.com: {operation.verb} {printable(path, 300)}{fields}?"
+    shown = "".join(
+        f" with {name} {clean(msgspec.json.encode(without_secrets(fields)).decode(), 500)}"
+        for name, fields in (("query", query), ("body", body))
+        if fields
+    )
+    return f"Change Cal.com: {operation.verb} {printable(path, 300)}{shown}?"

@@ -15,7 +15,7 @@ from calcom_async.mcp.call import ToolCall
 from calcom_async.mcp.lost_responses import resolve_if_lost
 from calcom_async.mcp.times import call_zone
 from calcom_async.mcp.tool import TimeZone, tool
-from calcom_async.mcp.tools.bookings import OneBooking, Uid
+from calcom_async.mcp.tools.bookings import OneBooking, Uid, reject_if_moved
 from calcom_async.mcp.views import booking_row
 from calcom_async.models.bookings import Booking, BookingAttendee, Guest
 
@@ -44,6 +44,10 @@ async def change_attendees(
     zone, cal = call_zone(time_zone), call.cal
     if not (add or remove):
         raise InvalidRequestError("pass add, remove or both")
+    booking = await cal.bookings.get(uid)
+    await reject_if_moved(call, booking)
+    if booking.is_cancelled or booking.is_rejected:
+        raise InvalidRequestError(f"the booking is {booking.status}, so its attendees cannot change")
     present = await _attendees(cal, uid)
     new = {guest.email.lower(): guest for guest in add or () if guest.email.lower() not in present}
     leaving = {email.lower() for email in remove or ()} & present.keys()
