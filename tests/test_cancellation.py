@@ -20,7 +20,7 @@ from calcom_async.rate_limit_state import Bucket
 from calcom_async.requests import CallContext, Request
 from calcom_async.responses import Response
 from calcom_async.retry import RetryBudget, retrying
-from calcom_async.transport import Transport
+from calcom_async.transport import ConnectionSlots, Transport
 
 ONE_A_MINUTE = Bucket("me", limit=2)
 
@@ -248,6 +248,27 @@ async def test_while_waiting_for_a_connection():
         await asyncio.wait_for(asyncio.gather(first, third), TIMEOUT)
         assert second.cancelled()
     assert len(server.received) == 3
+
+
+async def test_a_connection_passed_on_to_a_cancelled_call():
+    """Connections are passed on in order of arrival; one that reaches a call as it is cancelled goes to the next."""
+    slots = ConnectionSlots(0)
+    order: list[int] = []
+
+    async def wait(number: int) -> None:
+        await slots.wait()
+        order.append(number)
+
+    tasks = [asyncio.create_task(wait(number)) for number in range(4)]
+    await asyncio.sleep(0)
+    tasks[0].cancel()
+    slots.release()
+    slots.release()
+    tasks[1].cancel()  # it has been passed a connection already
+    await asyncio.wait(tasks)
+    assert (order, slots.free) == ([2, 3], 0)
+    slots.release()
+    assert slots.free == 1
 
 
 async def test_many_calls_cancelled_at_random():
