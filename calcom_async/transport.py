@@ -252,7 +252,7 @@ class ConnectionSlots:
     """A semaphore that costs nothing while a slot is free: one of asyncio costs 1 % of a small request."""
 
     def __init__(self, number: int) -> None:
-        self.free = number
+        self.free: int = number
         self._waiters: deque[asyncio.Future[None]] = deque()
 
     async def wait(self) -> None:

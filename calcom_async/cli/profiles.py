@@ -25,7 +25,7 @@ from calcom_async.secret import Secret
 
 MAX_KEY_LENGTH = 1_000
 
-profiles = typer.Typer(
+profiles: typer.Typer = typer.Typer(
     name="profiles",
     help="""Keep API keys in a private file.
 

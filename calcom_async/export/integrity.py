@@ -44,8 +44,8 @@ class ModifiedFileWarning(UserWarning):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self.path = path
-        self.message = (
+        self.path: Path = path
+        self.message: str = (
             f"{path} was modified after the interrupted export had written it, or it was copied. The last rows are "
             "intact and the export continues after them, but earlier rows may have been changed"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, tzinfo
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -20,7 +20,7 @@ from calcom_async.models.out_of_office import OutOfOfficeEntry
 from calcom_async.models.schedules import Availability, Override, Schedule
 from calcom_async.models.times import Weekday
 
-MONDAY = [{"days": ["Monday"], "start": "09:00", "end": "17:00"}]
+MONDAY: list[dict[str, Any]] = [{"days": ["Monday"], "start": "09:00", "end": "17:00"}]
 Clock = Annotated[str, Meta(description="Such as 09:00")]
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
