@@ -9,6 +9,7 @@ from math import ceil
 from calcom_async.errors import (
     ApiError,
     CalcomError,
+    ExportError,
     ForbiddenError,
     NotFoundError,
     RateLimitedError,
@@ -67,6 +68,8 @@ def _advice(error: CalcomError, zone: tzinfo, *, changes: bool) -> str:
             "Check the id: list_bookings shows the uids of bookings, who_am_i the ids of event types, and "
             "get_availability those of schedules."
         )
+    if isinstance(error, ExportError):
+        return "Pass another file, or tell the user."
     if changes and may_have_acted(error):
         return "It may have taken effect all the same. Look before you try again."
     if isinstance(error, ServerError | TransportError):

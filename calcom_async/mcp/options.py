@@ -24,12 +24,18 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     export_dir: Path | None = None
 
     def select(self, tools: Sequence[Tool]) -> dict[str, Tool]:
-        """Return the available tools by name. Raises `ConfigError` for a name that no tool has."""
+        """Return the available tools by name. Raises `ConfigError` for an unknown name, and if no tool is left."""
         names = [tool.name for tool in tools]
         for name in [*self.allow, *self.deny]:
             if name not in names:
                 raise ConfigError(f"unknown tool: {name}. The tools are {', '.join(names)}")
-        return {tool.name: tool for tool in tools if not self.reason_against(tool)}
+        selected = {tool.name: tool for tool in tools if not self.reason_against(tool)}
+        if not selected:
+            reasons = "; ".join(
+                f"{tool.name}: {self.reason_against(tool)}" for tool in tools if tool.name in self.allow
+            )
+            raise ConfigError(f"no tool is left. {reasons or 'All are denied'}")
+        return selected
 
     def reason_against(self, tool: Tool) -> str:
         """Return why a tool is not available; empty if it is."""

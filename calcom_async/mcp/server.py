@@ -16,12 +16,13 @@ from calcom_async.client import Calcom
 from calcom_async.errors import CalcomError
 from calcom_async.mcp.call import ToolCall
 from calcom_async.mcp.confirmation import AnswerNeeded, Confirmation
-from calcom_async.mcp.errors import explain
+from calcom_async.mcp.errors import MAX_MESSAGE, explain
 from calcom_async.mcp.options import DEFAULTS, ServerOptions
 from calcom_async.mcp.progress import Progress
 from calcom_async.mcp.times import call_zone
 from calcom_async.mcp.tool import Result, Tool
 from calcom_async.mcp.tools import TOOLS
+from calcom_async.mcp.untrusted import clean
 
 Context = ServerRequestContext[Any, Any]
 log: logging.Logger = logging.getLogger(__name__)
@@ -117,7 +118,8 @@ def _declaration(tool: Tool) -> types.Tool:
 def _success(result: Result) -> types.CallToolResult:
     content = msgspec.to_builtins(result)
     rows = {name: value for name, value in content.items() if name != "message"}
-    text = result.message + (f"\n{msgspec.json.encode(rows).decode()}" if rows else "")
+    content["message"] = clean(result.message, MAX_MESSAGE)
+    text = content["message"] + (f"\n{msgspec.json.encode(rows).decode()}" if rows else "")
     return types.CallToolResult(content=[types.TextContent(text=text)], structured_content=content)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, tzinfo
 
 from calcom_async.errors import InvalidRequestError, printable
-from calcom_async.time_ranges import get_time_zone
+from calcom_async.time_ranges import first_instant, get_time_zone, last_instant
 
 YEARS = range(2000, 2200)
 """Years of times in arguments. Others are mistakes, and next to the limits of `datetime` they cannot be converted."""
@@ -32,6 +32,15 @@ def parse_day_or_time(text: str, zone: tzinfo, parameter: str) -> date | datetim
     except ValueError:
         return parse_time(text, zone, parameter)
     return _check_year(day, parameter)
+
+
+def parse_range(start: str | None, end: str | None, zone: tzinfo) -> tuple[datetime | None, datetime | None]:
+    """Return the first and the last instant of the arguments `start` and `end`, which are days or times."""
+    first = first_instant(parse_day_or_time(start, zone, "start"), "start", str(zone)) if start else None
+    last = last_instant(parse_day_or_time(end, zone, "end"), "end", str(zone)) if end else None
+    if first and last and first >= last:
+        raise InvalidRequestError("end must be after start")
+    return first, last
 
 
 def parse_day(text: str, parameter: str) -> date:

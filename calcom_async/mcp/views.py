@@ -84,8 +84,8 @@ def weekday(moment: datetime, zone: tzinfo) -> str:
 def booking_row(booking: Booking, zone: tzinfo, *, details: bool = False) -> BookingRow:
     """Return the row of a booking, with its notes and answers if it is shown alone."""
     return BookingRow(
-        uid=booking.uid,
-        status=booking.status,
+        uid=clean(booking.uid),
+        status=clean(booking.status) or "",
         start=local(booking.start, zone),
         start_utc=utc(booking.start),
         end=local(booking.end, zone),
@@ -105,14 +105,14 @@ def _untrusted(booking: Booking, *, details: bool) -> Untrusted:
     attendees = booking.attendees or []
     shown = [person(attendee) for attendee in attendees[:MAX_ATTENDEES]]
     text = Untrusted(
-        title=clean(booking.title),
+        title=clean(booking.title) or None,
         attendees=shown or None,
         attendee_count=len(attendees) if len(attendees) > len(shown) else None,
-        location=clean(booking.location),
-        reason=clean(booking.cancellation_reason or booking.rescheduling_reason),
+        location=clean(booking.location) or None,
+        reason=clean(booking.cancellation_reason or booking.rescheduling_reason) or None,
     )
     if details:
-        text.notes = clean(booking.description, MAX_NOTES)
+        text.notes = clean(booking.description, MAX_NOTES) or None
         text.answers = _answers(booking.booking_fields_responses)
     return text
 

@@ -10,7 +10,7 @@ from calcom_async import Calcom
 from calcom_async.errors import InvalidRequestError
 from calcom_async.mcp.cursors import open_cursor, seal_cursor
 from calcom_async.mcp.event_types import event_type_keywords
-from calcom_async.mcp.times import parse_day, parse_day_or_time, parse_time
+from calcom_async.mcp.times import parse_day, parse_day_or_time, parse_range, parse_time
 from calcom_async.mcp.tools import TOOLS
 
 LISBON = ZoneInfo("Europe/Lisbon")
@@ -38,6 +38,15 @@ def test_a_time_that_is_ambiguous_or_no_time_is_rejected_with_what_to_pass(text,
     """Clock changes, words, days and absurd years are errors that say what to pass."""
     with pytest.raises(InvalidRequestError, match=expected):
         parse_time(text, LISBON, "start")
+
+
+def test_a_range_ends_after_it_starts():
+    """Days count whole, in the time zone of the call; a range without a moment in it is an error."""
+    first, last = parse_range("2026-12-01", "2026-12-01", ZoneInfo("Asia/Kolkata"))
+    assert (str(first), str(last)) == ("2026-11-30 18:30:00+00:00", "2026-12-01 18:29:59+00:00")
+    assert parse_range(None, None, LISBON) == (None, None)
+    with pytest.raises(InvalidRequestError, match="end must be after start"):
+        parse_range("2026-12-02", "2026-12-01T09:00", LISBON)
 
 
 def test_days_stay_days():

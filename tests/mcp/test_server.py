@@ -110,6 +110,20 @@ def test_tools_are_allowed_and_denied_by_name(tmp_path):
         ServerOptions(deny=["bok"]).select(TOOLS)
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"read_only": True, "allow": ["book"]}, "book: the server is read-only"),
+        ({"allow": ["export"]}, "export: the server has no export directory"),
+        ({"deny": [tool.name for tool in TOOLS]}, "All are denied"),
+    ],
+)
+def test_a_server_without_tools_does_not_start(options, reason):
+    """Options that leave no tool are a mistake, and the error says why each is missing."""
+    with pytest.raises(ConfigError, match=f"no tool is left. {reason}"):
+        ServerOptions(**options).select(TOOLS)
+
+
 async def test_tools_that_are_not_there_are_named(sandbox):
     """A denied tool, and one that never was, are errors that list the tools."""
     async with agent_of(sandbox, ServerOptions(deny=["book"])) as agent:
@@ -319,6 +333,7 @@ def error_of(cls: type[errors.CalcomError]) -> errors.CalcomError:
         ("UnknownOutcomeError", "not known whether"),
         ("SlotTakenError", "another time with find_times"),
         ("DecodeError", ""),
+        ("ExportError", "Pass another file"),
     ],
 )
 def test_errors_say_what_to_do_next(kind, expected):

@@ -116,6 +116,19 @@ async def test_a_cut_connection_leaves_one_booking(sandbox):
     assert [one.uid for one in active(sandbox)] == [booking["uid"]]
 
 
+async def test_an_odd_response_is_shown_without_control_characters(sandbox):
+    """A response without a time is no booking that was moved, and none of its texts reaches a terminal as it is."""
+    async with agent_of(sandbox) as agent:
+        odd = {"id": 1, "uid": "\x1b[31mbk", "status": "new\x07"}
+        sandbox.faults.add("POST", "/v2/bookings", status=201, body={"status": "success", "data": odd})
+        result = await agent.call("book", event_type="ana/thirty", start=NINE, time_zone=KOLKATA, **ADA)
+        sandbox.faults.add("GET", "/v2/bookings/*", status=200, body={"status": "success", "data": odd})
+        shown = await agent.call("get_booking", uid="bk", time_zone=KOLKATA)
+    assert result["message"] == "Booked for an unknown time."
+    assert (result["booking"]["uid"], result["booking"]["status"]) == ("[31mbk", "new")
+    assert shown["message"] == "The booking is new ."
+
+
 async def test_a_link_with_a_length_is_booked(sandbox):
     """The length of the link counts, unless the call has one."""
     async with agent_of(sandbox) as agent:

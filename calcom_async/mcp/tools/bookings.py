@@ -13,7 +13,7 @@ from calcom_async.errors import InvalidRequestError
 from calcom_async.mcp.call import ToolCall
 from calcom_async.mcp.confirmation import Confirm
 from calcom_async.mcp.event_types import EventType, event_type_keywords
-from calcom_async.mcp.times import both, call_zone, parse_time
+from calcom_async.mcp.times import both, call_zone, is_readable, parse_time
 from calcom_async.mcp.tool import Result, TimeZone, tool
 from calcom_async.mcp.tools.slots import Duration
 from calcom_async.mcp.untrusted import clean
@@ -87,7 +87,7 @@ async def book(
     )
     when = both(booking.start, zone)
     message = f"Booked for {when}."
-    if booking.start != moment:
+    if is_readable(booking.start) and booking.start != moment:
         message = f"This was booked before, and moved since: it takes place {when}."
     if booking.is_pending:
         message += " It is pending until the host confirms it."

@@ -13,9 +13,8 @@ from msgspec import Meta
 from calcom_async.errors import InvalidRequestError
 from calcom_async.export import ExportJob, ExportProgress, export as run_export
 from calcom_async.mcp.call import ToolCall
-from calcom_async.mcp.times import call_zone, parse_day_or_time
+from calcom_async.mcp.times import call_zone, parse_range
 from calcom_async.mcp.tool import Result, TimeZone, tool
-from calcom_async.time_ranges import first_instant, last_instant
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.(jsonl|csv|parquet|(jsonl|csv)\.(gz|zst))")
 OUTPUTS = ("", ".part", ".checkpoint", ".lock", ".checkpoint.lock")
@@ -49,11 +48,9 @@ async def export(
     """
     zone, directory = call_zone(time_zone), call.export_dir
     assert directory is not None  # else the tool is not available
-    filters: dict[str, Any] = {}
-    if start:
-        filters["after_start"] = first_instant(parse_day_or_time(start, zone, "start"), "start", time_zone)
-    if end:
-        filters["before_end"] = last_instant(parse_day_or_time(end, zone, "end"), "end", time_zone)
+    first, last = parse_range(start, end, zone)
+    given: dict[str, Any] = {"after_start": first, "before_end": last}
+    filters = {name: moment for name, moment in given.items() if moment is not None}
     if filters and what != "bookings":
         raise InvalidRequestError(f"start and end are for bookings; {what} are exported as a whole")
     path = await asyncio.to_thread(_new_file, directory, file)

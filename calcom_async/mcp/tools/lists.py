@@ -10,11 +10,10 @@ from msgspec import Meta
 from calcom_async.booking.lookup import follow_reschedules
 from calcom_async.mcp.call import ToolCall
 from calcom_async.mcp.cursors import open_cursor, seal_cursor
-from calcom_async.mcp.times import call_zone, parse_day, parse_day_or_time
+from calcom_async.mcp.times import call_zone, parse_day, parse_range
 from calcom_async.mcp.tool import Cursor, Result, TimeZone, tool
 from calcom_async.mcp.tools.bookings import OneBooking, Uid
 from calcom_async.mcp.views import MAX_ROWS, BookingRow, booking_row
-from calcom_async.time_ranges import first_instant, last_instant
 
 Status = Literal["upcoming", "recurring", "unconfirmed", "past", "cancelled"]
 StatusFilter = Annotated[Status, Meta(description="Default: upcoming; any within start and end", examples=["past"])]
@@ -42,16 +41,17 @@ async def list_bookings(
 ) -> ManyBookings:
     """List bookings of the user, and of teams that they administer, 50 at a time."""
     zone = call_zone(time_zone)
+    first, last = parse_range(start, end, zone)
     filters: dict[str, Any] = {
         "status": status or (None if start or end else "upcoming"),
-        "after_start": start and first_instant(parse_day_or_time(start, zone, "start"), "start", time_zone),
-        "before_end": end and last_instant(parse_day_or_time(end, zone, "end"), "end", time_zone),
-        "attendee_email": attendee_email,
+        "after_start": first,
+        "before_end": last,
+        "attendee_email": attendee_email or None,
         "event_type_id": event_type_id,
     }
     arguments = ("list_bookings", time_zone, status, start, end, attendee_email, event_type_id)
     skip = open_cursor(cursor, *arguments)
-    given = {name: value for name, value in filters.items() if value}
+    given = {name: value for name, value in filters.items() if value is not None}
     page = await call.cal.bookings.list(take=MAX_ROWS, skip=skip, **given).first_page()
     total = "" if page.total_items is None else f" of {page.total_items}"
     return ManyBookings(

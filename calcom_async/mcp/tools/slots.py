@@ -12,11 +12,10 @@ from calcom_async.errors import InvalidRequestError
 from calcom_async.mcp.call import ToolCall
 from calcom_async.mcp.cursors import open_cursor, seal_cursor
 from calcom_async.mcp.event_types import EventType, event_type_keywords
-from calcom_async.mcp.times import both, call_zone, parse_day_or_time
+from calcom_async.mcp.times import both, call_zone, parse_day_or_time, parse_range
 from calcom_async.mcp.tool import Cursor, Result, TimeZone, tool
 from calcom_async.mcp.views import MAX_ROWS, FreeTime, free_time
 from calcom_async.resources.slots import has_room
-from calcom_async.time_ranges import first_instant, last_instant
 
 MAX_RANGE = timedelta(days=62)
 LOOK_AHEAD = timedelta(days=60)
@@ -49,8 +48,9 @@ async def find_times(
 ) -> FreeTimes:
     """Find times at which an event type can be booked, up to 62 days at once. Pass one of them to book as start."""
     zone = call_zone(time_zone)
+    parse_range(start, end, zone)
     first, last = parse_day_or_time(start, zone, "start"), parse_day_or_time(end, zone, "end")
-    _check_range(first, last, time_zone)
+    _check_span(first, last)
     keywords = event_type_keywords(call.cal, event_type)
     if duration is not None:
         keywords["duration"] = duration
@@ -78,9 +78,7 @@ async def _next_free(call: ToolCall, last: date | datetime, zone: tzinfo, keywor
     return f"The next one is {both(slot.start, zone)}." if slot else f"Nor in the {LOOK_AHEAD.days} days after that."
 
 
-def _check_range(first: date | datetime, last: date | datetime, time_zone: str) -> None:
-    if first_instant(first, "start", time_zone) >= last_instant(last, "end", time_zone):
-        raise InvalidRequestError("end must be after start")
+def _check_span(first: date | datetime, last: date | datetime) -> None:
     span = date(last.year, last.month, last.day) - date(first.year, first.month, first.day)
     if span > MAX_RANGE:
         raise InvalidRequestError(f"start and end must be at most {MAX_RANGE.days} days apart, got {span.days}")
