@@ -11,6 +11,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from hashlib import sha256
 from itertools import pairwise
@@ -44,21 +45,40 @@ SECRET = "cal_sandbox"
 WORKERS = 2
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Client]:
+def variables_of_workers() -> dict[str, str]:
+    """Return the environment variables of the workers."""
     keys = {"CAL_API_KEY": SECRET, "CAL_API_KEY_BO___CO": "cal_sandbox_bo", "CAL_API_KEY_WRONG": "cal_sandbox_bo"}
-    url = redis_server.session_url() if redis_server.is_available() else ""
-    with (
-        LocalCluster(
-            n_workers=WORKERS,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=":0",
-            env={**keys, "REDIS_URL": url},
-        ) as workers,
-        Client(workers) as client,
-    ):
+    return {**keys, "REDIS_URL": redis_server.session_url() if redis_server.is_available() else ""}
+
+
+@contextmanager
+def dask_cluster(**settings: Any) -> Iterator[Client]:
+    """Run a cluster of two workers, which accept connections over TCP."""
+    settings |= {"n_workers": WORKERS, "threads_per_worker": 1, "dashboard_address": ":0", "protocol": "tcp://"}
+    with LocalCluster(**settings) as workers, Client(workers) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def process_cluster() -> Iterator[Client]:
+    """Run a cluster whose workers are processes, for the tests that depend on that."""
+    with dask_cluster(processes=True, env=variables_of_workers()) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def thread_cluster() -> Iterator[Client]:
+    """Run a cluster whose workers are threads of this process, which start at once."""
+    with dask_cluster(processes=False) as client:
+        yield client
+
+
+@pytest.fixture
+def cluster(thread_cluster: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """Return the cluster of threads; its workers have the variables of this process."""
+    for name, value in variables_of_workers().items():
+        monkeypatch.setenv(name, value)
+    return thread_cluster
 
 
 @pytest.fixture(scope="module")
@@ -171,12 +191,12 @@ def test_the_number_of_shards_must_be_positive(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.slow
-def test_the_parts_are_the_local_export(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_parts_are_the_local_export(process_cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
     """Concatenated, they are its bytes although bookings are created, and the manifest has their checksums."""
     expected = export_locally(sandbox, tmp_path / "local.jsonl")
     BookingFactory(sandbox, random.Random(1)).mutate(2, 0, 0, 0)
     shards = shards_of(sandbox, shards=8)
-    manifest = export_on_dask(cluster, shards, tmp_path / "parts", redis=None)
+    manifest = export_on_dask(process_cluster, shards, tmp_path / "parts", redis=None)
     assert len(sandbox.store.bookings) > 700
     assert b"".join(parts_in(tmp_path / "parts")) == expected
     assert manifest == manifest_in(tmp_path / "parts")
@@ -191,66 +211,66 @@ def test_the_parts_are_the_local_export(cluster: Client, sandbox: Sandbox, tmp_p
 
 
 @pytest.mark.slow
-def test_the_list_of_a_team_is_divided_by_creation(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_list_of_a_team_is_divided_by_creation(process_cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
     """The parts contain the same rows as a local export."""
     for booking in sandbox.store.bookings.values():
         booking.team_id = 2
     job = ExportJob(team=2, take=20)
     expected = export_locally(sandbox, tmp_path / "local.jsonl", job)
     shards = shards_of(sandbox, job, shards=5)
-    export_on_dask(cluster, shards, tmp_path / "parts")
+    export_on_dask(process_cluster, shards, tmp_path / "parts")
     assert {shard.window.by for shard in shards} == {"created"}
     assert b"".join(parts_in(tmp_path / "parts")) == expected
 
 
 @pytest.mark.slow
-def test_a_killed_worker_loses_no_row(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_killed_worker_loses_no_row(process_cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
     """Dask repeats the one shard of the killed process, and nothing of its first attempt is left."""
     expected = export_locally(sandbox, tmp_path / "local.jsonl")
     shards = shards_of(sandbox, shards=4)
     sandbox.requests.clear()
     sandbox.faults.clear().add("GET", "/v2/bookings", after=11, slow=TIMEOUT)
-    pids = cluster.run(os.getpid)
+    pids = process_cluster.run(os.getpid)
     killed: list[int] = []
 
     def kill() -> None:
         wait_until(lambda: sandbox.faults.fired, "the request that is held up")
-        busy = next(worker for worker, tasks in cluster.processing().items() if tasks)
+        busy = next(worker for worker, tasks in process_cluster.processing().items() if tasks)
         os.kill(pids[busy], signal.SIGKILL)
         killed.append(pids[busy])
 
     killer = threading.Thread(target=kill)
     killer.start()
-    export_on_dask(cluster, shards, tmp_path / "parts")
+    export_on_dask(process_cluster, shards, tmp_path / "parts")
     killer.join()
     assert killed
     assert [request.path for request in sandbox.requests].count("/v2/me") <= len(shards) + 1
     assert b"".join(parts_in(tmp_path / "parts")) == expected
     assert len(list((tmp_path / "parts").iterdir())) == 1 + len(shards)
-    cluster.wait_for_workers(WORKERS)
+    process_cluster.wait_for_workers(WORKERS)
 
 
 @pytest.mark.slow
 def test_without_redis_one_shard_of_an_account_runs_at_a_time(
-    cluster: Client, sandbox: Sandbox, tmp_path: Path
+    process_cluster: Client, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """Workers that share no limiter do not exceed the limit together: requests come in the order of time."""
     shards = shards_of(sandbox, shards=6)
     sandbox.requests.clear()
-    export_on_dask(cluster, shards, tmp_path / "parts")
+    export_on_dask(process_cluster, shards, tmp_path / "parts")
     assert len(lower_bounds(sandbox)) > 30
     assert sorted(lower_bounds(sandbox)) == lower_bounds(sandbox)
 
 
 @needs_redis
 @pytest.mark.slow
-def test_with_redis_the_workers_share_the_limit(cluster: Client, tmp_path: Path) -> None:
+def test_with_redis_the_workers_share_the_limit(process_cluster: Client, tmp_path: Path) -> None:
     """Shards of one account run concurrently, and the server sends no 429."""
     with Sandbox(rate_limit=60, window=2, block=5) as sandbox:
         BookingFactory(sandbox, random.Random(0)).fill([(number, 0, None) for number in range(1500)])
         shards = shards_of(sandbox, ExportJob(take=10), shards=6)
         sandbox.requests.clear()
-        manifest = export_on_dask(cluster, shards, tmp_path / "parts", redis="$REDIS_URL")
+        manifest = export_on_dask(process_cluster, shards, tmp_path / "parts", redis="$REDIS_URL")
         assert manifest.rows == 1500
         assert {request.status for request in sandbox.requests} == {200}
     assert sorted(lower_bounds(sandbox)) != lower_bounds(sandbox)
@@ -270,10 +290,10 @@ def test_each_account_has_its_own_variable(cluster: Client, sandbox: Sandbox, tm
 
 
 @pytest.mark.slow
-def test_a_parquet_data_set_can_be_read_as_one(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_parquet_data_set_can_be_read_as_one(process_cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
     """Readers of data sets find parts with one schema, and ignore the manifest."""
     dataset = pytest.importorskip("pyarrow.dataset")
-    export_on_dask(cluster, shards_of(sandbox, shards=4), tmp_path, format="parquet")
+    export_on_dask(process_cluster, shards_of(sandbox, shards=4), tmp_path, format="parquet")
     assert dataset.dataset(tmp_path, format="parquet").count_rows() == 700
     assert len(set(dataset.dataset(tmp_path).to_table(columns=["uid"])["uid"].to_pylist())) == 700
 
@@ -306,31 +326,31 @@ def test_missing_rows_are_reported(cluster: Client, sandbox: Sandbox, tmp_path: 
     ],
 )
 def test_a_missing_variable_of_a_worker_is_an_error(  # noqa: PLR0917
-    cluster: Client, sandbox: Sandbox, tmp_path: Path, account: str | None, redis: str | None, message: str
+    process_cluster: Client, sandbox: Sandbox, tmp_path: Path, account: str | None, redis: str | None, message: str
 ) -> None:
     """The error names the shard and the variable, and there is no manifest."""
     shards = shards_of(sandbox, shards=3, account=account)
     with pytest.raises(ExportError, match=f"^bookings of user 1 at .*{message}") as caught:
-        export_on_dask(cluster, shards, tmp_path, redis=redis, retries=1)
+        export_on_dask(process_cluster, shards, tmp_path, redis=redis, retries=1)
     assert isinstance(caught.value.__cause__, ConfigError)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
-def test_a_failure_keeps_the_earlier_data_set(cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_failure_keeps_the_earlier_data_set(process_cluster: Client, sandbox: Sandbox, tmp_path: Path) -> None:
     """The error names the time range that failed. The next run replaces the earlier data set."""
     shards = shards_of(sandbox, shards=5)
-    export_on_dask(cluster, shards, tmp_path)
+    export_on_dask(process_cluster, shards, tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     sandbox.faults.add("GET", "/v2/bookings", status=403, after=15, times=9)
     sandbox.requests.clear()
     with pytest.raises(ExportError, match=r"bookings of user 1 at .*, created .*: ForbiddenError: ") as caught:
-        export_on_dask(cluster, shards, tmp_path, retries=0)
+        export_on_dask(process_cluster, shards, tmp_path, retries=0)
     (failed,) = [shard for shard in shards if str(caught.value).startswith(f"{shard}: ")]
     assert failed.window.after <= lower_bounds(sandbox)[-1] <= failed.window.until < shards[-1].window.until
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     sandbox.faults.clear()
-    manifest = export_on_dask(cluster, shards_of(sandbox, shards=2), tmp_path, format="csv.gz")
+    manifest = export_on_dask(process_cluster, shards_of(sandbox, shards=2), tmp_path, format="csv.gz")
     assert sorted(path.name for path in tmp_path.iterdir()) == [MANIFEST, "part-00000.csv.gz", "part-00001.csv.gz"]
     assert manifest.format == "csv.gz"
 
