@@ -189,6 +189,7 @@ class AccessToken:
         self.client_secret: Secret | None = client_secret.checked("the client secret") if client_secret else None
         self.on_refresh = on_refresh
         self._access = access.checked("the access token", in_header=True)
+        self.fingerprint: str = _fingerprint(self._access)  # of the current token: the server counts requests per token
         self._refresh: Secret | None = refresh.checked("the refresh token") if refresh else None
         self._refresh_task: asyncio.Task[None] | None = None
 
@@ -211,11 +212,6 @@ class AccessToken:
     def headers(self) -> Mapping[str, str]:
         """The bearer header with the current token."""
         return {"Authorization": "Bearer " + self._access.reveal()}
-
-    @property
-    def fingerprint(self) -> str:
-        """Fingerprint of the current token; the server counts requests per token."""
-        return _fingerprint(self._access)
 
     async def refresh_if_expiring(self, send: Send) -> None:
         """Refresh an OAuth2 token in its last 30 s. If that fails, use the old one as long as it is valid."""
@@ -261,6 +257,7 @@ class AccessToken:
         if not (pair.access or pair.refresh):
             raise DecodeError("the response to the token refresh contains no token. Check the base URL")
         self._access = pair.access or self._access
+        self.fingerprint = _fingerprint(self._access)
         self._refresh = pair.refresh or self._refresh
         self._expires_at = pair.expires_at
         if self.on_refresh is not None:

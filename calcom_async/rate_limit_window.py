@@ -39,8 +39,9 @@ values, these tests fail:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import inf
+
+import msgspec
 
 from calcom_async.errors import RateLimit
 
@@ -91,8 +92,7 @@ def plausible_limits(limits: Sequence[RateLimit]) -> Sequence[RateLimit]:
     return tuple(plausible.values())
 
 
-@dataclass(slots=True)  # attributes are set five times faster than those of a msgspec.Struct
-class WindowEstimate:
+class WindowEstimate(msgspec.Struct):
     """What is known about one named limit. All times are those of the event loop, in seconds.
 
     The reported window ends in (`ends_after`, `ends_by`]: Reset is rounded up to whole seconds, and the response took
@@ -210,14 +210,15 @@ class WindowEstimate:
         )
         restarts = False
         if is_same_window:
-            # Nearly every response. A comparison costs a fifth of a call of min() or max().
+            # Nearly every response. A comparison costs a fifth of a call of min() or max(), or of setting an attribute.
             if reported.remaining < self.remaining:
                 self.remaining = reported.remaining
             if ends_after > self.ends_after:
                 self.ends_after = ends_after
             if ends_by < self.ends_by:
                 self.ends_by = ends_by
-            self.is_suspect = False
+            if self.is_suspect:
+                self.is_suspect = False
         else:
             of_another_window = ends_after < self.previous_end or ends_by <= self.ends_after
             if of_another_window and (blocked or sent_at < self.confirmed_at):
@@ -236,7 +237,8 @@ class WindowEstimate:
                 self._restart(reported, ends_after, ends_by)
             else:
                 self._open(reported, ends_after, ends_by)
-        self.no_headers = False
+        if self.no_headers:
+            self.no_headers = False
         if not blocked and (reported.remaining == reported.limit - 1 or reported.reset > self.window):
             self.window = max(1.0, reported.reset)
         has_more_hits = self._count_other_hits(sent_at, now, in_flight)
@@ -271,7 +273,7 @@ class WindowEstimate:
 
         There are at least so many: the server may have counted our requests in flight already.
         """
-        if sent_at >= self.unconfirmed_at:
+        if self.unconfirmed and sent_at >= self.unconfirmed_at:
             self.confirmed, self.unconfirmed = self.confirmed + self.unconfirmed, 0
         self.confirmed += 1
         self.confirmed_at = now
