@@ -18,9 +18,11 @@ from msgspec import Raw
 
 from calcom_async.errors import DecodeError, IncompleteListError, InvalidRequestError, shown
 from calcom_async.list_call import PagedList
-from calcom_async.missing_rows import MissingRows
 from calcom_async.models.pagination import Pagination
 from calcom_async.pagination import Page, PageOffset
+
+if TYPE_CHECKING:
+    from calcom_async.missing_rows import MissingRows
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -365,6 +367,9 @@ class _Reading(Generic[T]):
         # The largest total counts: if a row was deleted while the list was read, another one may have been skipped.
         is_short = self._call.has_reliable_total and len(self.seen) < self._largest_total
         if self._call.spec.reads_by_time and not self._start.skip and (is_short or self._has_duplicates):
+            # Most lists are complete, and the module is 0.5 % of the import of aiohttp and msgspec.
+            from calcom_async.missing_rows import MissingRows  # noqa: PLC0415
+
             self.missing = MissingRows(self._call, self.seen, self.total)
 
     def problem(self) -> str | None:

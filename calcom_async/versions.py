@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import Literal
+
+import msgspec
 
 NO_VERSION = "-"
 """In the table: no header is sent."""
@@ -118,7 +120,7 @@ NEWEST_EVERYWHERE = "2024-09-04"
 """The newest version that all servers know."""
 
 
-class OperationVersions(NamedTuple):
+class OperationVersions(msgspec.Struct, frozen=True):
     """The versions of one operation; `default` is empty if none is sent."""
 
     name: str
