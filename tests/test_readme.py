@@ -10,6 +10,7 @@ import asyncio
 import builtins
 import code
 import inspect
+import json
 import os
 import re
 import shlex
@@ -184,11 +185,11 @@ def test_help_describes_every_public_name(module):
 
 
 def test_the_readme_links_every_guide():
-    """The README names each guide with a link to its source, and has at most 350 lines."""
+    """The README names each guide with a link to its source, and has at most 360 lines."""
     for guide in GUIDES:
         path = guide.__name__.replace(".", "/") + "/__init__.py"
         assert f"[`{guide.__name__}`]({path})" in README.replace("\n", " ")
-    assert len(README.splitlines()) <= 350
+    assert len(README.splitlines()) <= 360
 
 
 def test_there_are_code_blocks():
@@ -224,6 +225,20 @@ def test_commands_run(command, sandbox):
         words.append("--help")
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
+
+
+def test_the_configuration_of_an_mcp_client_is_json():
+    """The configuration for clients with a JSON file is a block of its own, valid, with a command that exists."""
+    [configuration] = blocks("json")
+    [server] = json.loads(configuration)["mcpServers"].values()
+    assert server["command"] == "calcom-async"
+    assert CliRunner().invoke(app, [*server["args"], "--help"]).exit_code == 0
+
+
+def test_shell_blocks_can_be_pasted():
+    """Every line of a shell block begins with the name of a program."""
+    programs = {shlex.split(line)[0] for block in SHELL for line in block.splitlines()}
+    assert programs <= {"pip", "python3", "calcom-async", "claude", "codex", "code"}
 
 
 def test_the_error_in_the_readme(sandbox):
