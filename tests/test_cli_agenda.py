@@ -83,7 +83,7 @@ def test_days_by_name(day: list[str], sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["soon"], "DAY must be a date such as 2026-12-01"),
+        (["soon"], "DAY must be a date such as 2026-12-01, today, tomorrow or yesterday, got soon"),
         (["2026-13-01"], "DAY must be a date such as 2026-12-01"),
         (["--days", "0"], "--days"),
         (["--time-zone", "Mars/Base"], "unknown time zone"),

@@ -74,6 +74,13 @@ def test_filters_reach_the_server(sandbox: Sandbox, tmp_path: Path) -> None:
     assert created == sorted(created)
 
 
+def test_until_includes_its_day(sandbox: Sandbox, working_folder: Path) -> None:
+    """A date in --until ends with the last moment of that day in UTC, as in `bookings list`."""
+    options = [*connection_args(sandbox), "-o", "out.jsonl", "--until", "2026-12-31"]
+    assert invoke("export", "bookings", *options).exit_code == 0
+    assert dict(sandbox.requests[1].query)["beforeEnd"] == "2027-01-01T00:00:00Z"
+
+
 def test_each_account_has_a_file_and_a_line(sandbox: Sandbox, working_folder: Path) -> None:
     """Each account has a file and a line; if one fails, the others are exported and the exit code tells."""
     (working_folder / "accounts.csv").write_text(

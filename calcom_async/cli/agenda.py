@@ -45,7 +45,7 @@ def agenda(
 
     calcom-async agenda 2026-12-01 --days 7 --time-zone Europe/Rome
     """
-    first = None if day.casefold() in DAYS_FROM_TODAY else parse_day(day, "DAY")
+    first = None if day.casefold() in DAYS_FROM_TODAY else parse_day(day, "DAY", words=", today, tomorrow or yesterday")
     zone = None if time_zone is None else parse_zone(time_zone)
 
     async def work(cal: Calcom) -> None:

@@ -14,7 +14,7 @@ from calcom_async.client import Calcom
 from calcom_async.config import BOOKING_URL
 from calcom_async.errors import InvalidRequestError, SlotTakenError
 from calcom_async.resources.slots import has_room
-from calcom_async.time_ranges import DAY, MONTH, get_time_zone
+from calcom_async.time_ranges import DAY, MONTH, first_instant, get_time_zone
 
 YEARS = range(2000, 2200)
 FIRST = "first"
@@ -92,13 +92,13 @@ async def zone_of(cal: Calcom) -> ZoneInfo:
     return parse_zone((await cal.me.get()).time_zone)
 
 
-def parse_day(text: str, name: str) -> date:
-    """Return the date in an argument."""
+def parse_day(text: str, name: str, *, words: str = "") -> date:
+    """Return the date in an argument. `words` are the other values that the argument can have."""
     try:
         day = date.fromisoformat(text)
         _check_year(day)
     except ValueError:
-        raise InvalidRequestError(f"{name} must be a date such as 2026-12-01, got {text}") from None
+        raise InvalidRequestError(f"{name} must be a date such as 2026-12-01{words}, got {text}") from None
     return day
 
 
@@ -112,6 +112,18 @@ def parse_bound(text: str, name: str) -> date | datetime:
             f"{name} must be a date such as 2026-12-01, or a time such as 2026-12-01T09:00+01:00, got {text}"
         ) from None
     return _require_offset(bound, text, name) if isinstance(bound, datetime) else bound
+
+
+def instants_of(
+    since: date | datetime | None, until: date | datetime | None, time_zone: str
+) -> tuple[datetime | None, datetime | None]:
+    """Return when --since begins and when --until ends. A date is a whole day in the time zone."""
+    after = None if since is None else first_instant(since, "--since", time_zone)
+    day_after = until if until is None or isinstance(until, datetime) else until + DAY
+    before = None if day_after is None else first_instant(day_after, "--until", time_zone)
+    if after and before and after > before:
+        raise InvalidRequestError(f"--since {since} is later than --until {until}")
+    return after, before
 
 
 def parse_start(text: str) -> datetime | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from datetime import date, datetime
 from itertools import count
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -15,6 +14,7 @@ from calcom_async.cli.arguments import (
     StartOption,
     TimeZoneOption,
     first_free,
+    instants_of,
     parse_bound,
     parse_start,
     parse_zone,
@@ -28,7 +28,6 @@ from calcom_async.cli.booking_output import (
     times_of,
 )
 from calcom_async.cli.connect import run_with_client
-from calcom_async.cli.exit_codes import EXIT_CODES_HELP
 from calcom_async.cli.options import Command, DryRunOption, JsonOption, Target, some_of, with_target
 from calcom_async.cli.tables import row_printer
 from calcom_async.cli.terminal import print_json, print_status
@@ -36,7 +35,6 @@ from calcom_async.client import Calcom
 from calcom_async.errors import InvalidRequestError
 from calcom_async.models.bookings import Booking
 from calcom_async.resources.booking_lists import PAGINATION, STATUSES
-from calcom_async.time_ranges import DAY, first_instant
 
 UidArgument = Annotated[
     str, typer.Argument(metavar="UID", help="Uid of the booking, as bookings list prints it.", show_default=False)
@@ -47,7 +45,7 @@ ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="TEXT", he
 bookings: typer.Typer = typer.Typer(name="bookings", help="List, show and change bookings.", no_args_is_help=True)
 
 
-@bookings.command("list", cls=Command, epilog=EXIT_CODES_HELP)
+@bookings.command("list", cls=Command)
 @with_target
 def list_bookings(
     target: Target,
@@ -91,9 +89,7 @@ def list_bookings(
 
     async def work(cal: Calcom) -> None:
         shown = zone or await zone_of(cal)
-        after, before = _first_instant(begin, shown), _first_instant(_after_day(end), shown)
-        if after and before and after > before:
-            raise InvalidRequestError(f"--since {since} is later than --until {until}")
+        after, before = instants_of(begin, end, shown.key)
         lists: Any = cal if team is None else cal.team(team)
         pages = lists.bookings.list(
             status=status,
@@ -114,16 +110,7 @@ def list_bookings(
     run_with_client(target, work)
 
 
-def _after_day(end: date | datetime | None) -> date | datetime | None:
-    """Return the day after a date, at whose first instant the date ends; a time as it is."""
-    return end if end is None or isinstance(end, datetime) else end + DAY
-
-
-def _first_instant(bound: date | datetime | None, zone: ZoneInfo) -> datetime | None:
-    return None if bound is None else first_instant(bound, "bound", zone.key)
-
-
-@bookings.command("get", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
+@bookings.command("get", cls=Command, no_args_is_help=True)
 @with_target
 def get(target: Target, uid: UidArgument, time_zone: TimeZoneOption = None, json: JsonOption = False) -> None:
     """Show a booking.
@@ -145,7 +132,7 @@ def get(target: Target, uid: UidArgument, time_zone: TimeZoneOption = None, json
 # --- changes --------------------------------------------------------------------------------------------------------
 
 
-@bookings.command("cancel", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
+@bookings.command("cancel", cls=Command, no_args_is_help=True)
 @with_target
 def cancel(
     target: Target,
@@ -179,7 +166,7 @@ def cancel(
     _change(target, uid, change, time_zone, dry_run=dry_run, json=json)
 
 
-@bookings.command("reschedule", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
+@bookings.command("reschedule", cls=Command, no_args_is_help=True)
 @with_target
 def reschedule(
     target: Target,
@@ -211,7 +198,7 @@ def reschedule(
     _change(target, uid, change, time_zone, dry_run=dry_run, json=json)
 
 
-@bookings.command("confirm", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
+@bookings.command("confirm", cls=Command, no_args_is_help=True)
 @with_target
 def confirm(
     target: Target,
@@ -233,7 +220,7 @@ def confirm(
     _change(target, uid, change, time_zone, dry_run=dry_run, json=json)
 
 
-@bookings.command("decline", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
+@bookings.command("decline", cls=Command, no_args_is_help=True)
 @with_target
 def decline(
     target: Target,

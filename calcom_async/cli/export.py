@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
+from calcom_async.cli.arguments import instants_of, parse_bound
 from calcom_async.cli.export_dask import export_on_cluster
 from calcom_async.cli.export_options import (
     AccountsOption,
@@ -135,9 +135,11 @@ def _check_modes(*, resume: bool, restart: bool, incremental: bool, verify: bool
 
 
 def _filters(status: str | None, since: str | None, until: str | None) -> dict[str, Any]:
-    after, before = _moment("--since", since), _moment("--until", until)
-    if after and before and after > before:
-        raise InvalidRequestError(f"--since {since} is later than --until {until}")
+    after, before = instants_of(
+        None if since is None else parse_bound(since, "--since"),
+        None if until is None else parse_bound(until, "--until"),
+        "UTC",
+    )
     statuses = status.split(",") if status is not None else None
     chosen = {"status": statuses, "after_start": after, "before_end": before}
     return {name: value for name, value in chosen.items() if value is not None}
@@ -157,17 +159,3 @@ def _check_filters(thing: str, given: dict[str, str | None], team: int | None, *
         raise InvalidRequestError(
             "--incremental does not work with --team: not every server lists the changed bookings of a team"
         )
-
-
-def _moment(option: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        if len(text) <= len("2026-01-31"):  # a date, which `datetime` would accept without a time zone
-            return datetime.combine(date.fromisoformat(text), time(), UTC)
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidRequestError(f"{option} wants 2026-01-31 or 2026-01-31T09:00+01:00, not {text!r}") from None
-    raise InvalidRequestError(f"{option} {text} has no time zone: add Z for UTC, or an offset such as +01:00")

@@ -39,11 +39,14 @@ SinceOption = Annotated[
     str | None,
     typer.Option(
         metavar="TIME",
-        help="Only bookings that start at or after this date (00:00 UTC) or time (with UTC offset).",
+        help="Only bookings that start on or after this date (in UTC), or at or after this time.",
     ),
 ]
 UntilOption = Annotated[
-    str | None, typer.Option(metavar="TIME", help="Only bookings that end at or before this date or time.")
+    str | None,
+    typer.Option(
+        metavar="TIME", help="Only bookings that end on or before this date (in UTC), or at or before this time."
+    ),
 ]
 StatusOption = Annotated[
     str | None,
