@@ -12,6 +12,9 @@ def main() -> None:
         if missing.name not in {"typer", "rich", "click"}:
             raise
         sys.exit(f"The command line needs {missing.name}: pip install 'calcom-async[cli]'")
+    except KeyboardInterrupt:  # while the modules are imported
+        sys.stderr.write("interrupted.\n")
+        sys.exit(130)
     app(prog_name="calcom-async")
 
 

@@ -40,7 +40,7 @@ CONNECT_TIMEOUT = 4.0
 State = Literal["ok", "warn", "fail"]
 ServerKind = Literal["hosted", "self-hosted-2026-07", "self-hosted-2025-12"]
 SERVER_KINDS: Mapping[str, str] = {
-    "hosted": "the hosted API of 2026, or as new",
+    "hosted": "the hosted API of 2026, or a server that is as new",
     "self-hosted-2026-07": "self-hosted, with the operations of July 2026 and versions up to 2024-09-04",
     "self-hosted-2025-12": "self-hosted, with the operations of December 2025 and versions up to 2024-09-04",
 }

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from cli_process import cli_environment, interrupt, run_cli, start_cli
@@ -20,6 +21,7 @@ from cli_runner import SECRET, connection_args, invoke
 from timeouts import TIMEOUT, closed_port
 from typer.main import get_command
 
+from calcom_async.__main__ import main
 from calcom_async.cli import app, connect, exit_codes
 from calcom_async.cli.options import Command
 from calcom_async.sandbox import Sandbox
@@ -54,7 +56,7 @@ def uids(file: Path) -> list[str]:
 # --- help and usage -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("args", [["--help"], ["export", "bookings", "--help"]])
+@pytest.mark.parametrize("args", [["--help"], ["export", "--help"], ["api", "--help"], ["whoami", "-h"]])
 def test_help_lists_every_exit_code(args: list[str]) -> None:
     """The help lists every exit code with its meaning."""
     text = " ".join(invoke(*args).output.split())
@@ -178,9 +180,9 @@ def read_only_folder(tmp_path: Path) -> Path:
 INVALID_OPTIONS = [
     pytest.param(["--status", "sleeping"], 2, "got 'sleeping'", id="unknown status"),
     pytest.param(["--status", ""], 2, "got ''", id="empty status"),
-    pytest.param(["--since", "2026-01-31T09:00"], 2, "has no time zone", id="naive datetime"),
-    pytest.param(["--since", "yesterday"], 2, "--since wants 2026-01-31", id="no time"),
-    pytest.param(["--until", "0001-01-01T00:00+14:00"], 2, "--until wants", id="before all times"),
+    pytest.param(["--since", "2026-01-31T09:00"], 2, "has no UTC offset", id="naive datetime"),
+    pytest.param(["--since", "yesterday"], 2, "--since must be a date such as", id="no time"),
+    pytest.param(["--until", "0001-01-01T00:00+14:00"], 2, "--until must be a date such as", id="before all times"),
     pytest.param(["--since", "2026-02-01", "--until", "2026-01-01"], 2, "is later than", id="since after until"),
     pytest.param(["--page-size", "0"], 2, "--page-size", id="page size 0"),
     pytest.param(["--page-size", "251"], 2, "--page-size", id="page size 251"),
@@ -496,6 +498,26 @@ def test_an_unknown_kind_of_sandbox() -> None:
     result = invoke("sandbox", "--server", "cloud")
     assert result.exit_code == 2
     assert "must be one of hosted, self-hosted-2025-12, self-hosted-2026-07, got cloud" in result.stderr
+
+
+def test_a_sandbox_whose_output_cannot_be_written_does_not_blame_the_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is an error of the output, not of the port."""
+    monkeypatch.setattr(
+        sys.modules["calcom_async.cli.sandbox"], "echo", Mock(side_effect=OSError(28, "No space left on device"))
+    )
+    result = invoke("sandbox", "--port", "0", "--bookings", "0")
+    assert result.exit_code == 7
+    assert result.stderr == "error: cannot write the output: No space left on device\n"
+
+
+def test_ctrl_c_during_the_imports(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C before the first line of the command runs is one word and code 130, as later."""
+    commands = Mock(spec=[])
+    type(commands).app = property(Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setitem(sys.modules, "calcom_async.cli", commands)
+    with pytest.raises(SystemExit, match="130"):
+        main()
+    assert capsys.readouterr().err == "interrupted.\n"
 
 
 @pytest.mark.parametrize("port", [lambda: None, lambda: 70_000, lambda: -1], ids=["in use", "too high", "negative"])

@@ -6,11 +6,13 @@ import json
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+import typer
 from cli_runner import SECRET, connection_args, invoke
 
 from calcom_async.cli.connect import _printing
@@ -64,6 +66,21 @@ def test_a_profile_from_its_creation_to_its_removal(file: Path, sandbox: Sandbox
     assert invoke("profiles", "remove", "work").exit_code == 0
     assert "unknown profile work. There are no profiles." in whoami("--profile", "work")
     assert [path.name for path in file.parent.iterdir()] == ["profiles.toml"]
+
+
+def test_a_list_without_profiles_says_how_to_add_one(file: Path) -> None:
+    """Without profiles, the list has only its header, and stderr has the command that adds one."""
+    listed = invoke("profiles", "list")
+    assert listed.stdout == "name\tbase_url\tbooking_url\n"
+    assert listed.stderr == "no profiles. Add one with: calcom-async profiles add NAME\n"
+
+
+def test_ctrl_c_at_the_prompt(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C instead of a key adds no profile, and ends with the code of an interruption."""
+    monkeypatch.setattr(sys.modules["calcom_async.cli.profiles"], "_read_key", Mock(side_effect=typer.Abort))
+    result = invoke("profiles", "add", "work")
+    assert (result.exit_code, result.stderr) == (130, "interrupted.\n")
+    assert not file.exists()
 
 
 def test_the_order_of_the_sources(file: Path, sandbox: Sandbox) -> None:

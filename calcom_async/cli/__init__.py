@@ -17,7 +17,7 @@ from calcom_async.cli.book import book
 from calcom_async.cli.bookings import bookings
 from calcom_async.cli.doctor import doctor
 from calcom_async.cli.event_types import event_types
-from calcom_async.cli.exit_codes import EXIT_CODES_HELP, OUTPUT_CLOSED, exit_code
+from calcom_async.cli.exit_codes import EXIT_CODES_HELP, INTERRUPTED, OUTPUT_CLOSED, exit_code
 from calcom_async.cli.export import export_command
 from calcom_async.cli.mcp import mcp
 from calcom_async.cli.ops import ops
@@ -38,7 +38,7 @@ ORDER = (
 
 
 class Commands(TyperGroup):
-    """All commands, with the handling of output errors and usage errors that they share."""
+    """All commands, with the handling of output errors, usage errors and Ctrl-C that they share."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of the commands in the order of the help."""
@@ -53,7 +53,7 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         with _output_errors():
-            with _safe_usage_errors():
+            with _safe_usage_errors(), _interruptions():
                 result = super().invoke(ctx)
             if sys.stdout:  # None where the process has no standard output
                 sys.stdout.flush()
@@ -73,6 +73,16 @@ def _output_errors() -> Iterator[None]:
         discard_output()
         print_problem("[red]error:[/]", f"cannot write the output: {error.strerror or error}")
         raise typer.Exit(exit_code(ExportError())) from None
+
+
+@contextmanager
+def _interruptions() -> Iterator[None]:
+    """Turn Ctrl-C outside of `run`, for example at the prompt of `profiles add`, into a message and an exit code."""
+    try:
+        yield
+    except (KeyboardInterrupt, typer.Abort):
+        print_problem("[yellow]interrupted.[/]")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 @contextmanager
@@ -96,21 +106,21 @@ app: typer.Typer = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("export", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)(export_command)
+app.command("export", cls=Command, no_args_is_help=True)(export_command)
 app.add_typer(slots)
-app.command(cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)(book)
+app.command(cls=Command, no_args_is_help=True)(book)
 app.add_typer(bookings)
-app.command(cls=Command, epilog=EXIT_CODES_HELP)(agenda)
+app.command(cls=Command)(agenda)
 app.add_typer(event_types)
 app.add_typer(webhooks)
 app.command(cls=Command)(sandbox)
 app.command(cls=Command)(api)
 app.command(cls=Command)(whoami)
-app.command(cls=Command, epilog=EXIT_CODES_HELP)(doctor)
+app.command(cls=Command)(doctor)
 app.add_typer(profiles)
 app.command(cls=Command)(skill)
 app.command(cls=Command)(ops)
-app.command(cls=Command, epilog=EXIT_CODES_HELP)(mcp)
+app.command(cls=Command)(mcp)
 
 
 def _print_version(wanted: bool) -> None:

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from calcom_async.cli.connect import run_with_client
-from calcom_async.cli.exit_codes import EXIT_CODES_HELP
 from calcom_async.cli.options import Command, JsonOption, Target, with_target
 from calcom_async.cli.tables import Column, row_printer
 from calcom_async.client import Calcom
@@ -32,7 +31,7 @@ def _group() -> None:
     """List event types."""
 
 
-@event_types.command("list", cls=Command, epilog=EXIT_CODES_HELP)
+@event_types.command("list", cls=Command)
 @with_target
 def list_event_types(
     target: Target,

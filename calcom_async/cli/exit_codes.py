@@ -32,6 +32,8 @@ EXIT_CODES: dict[int, tuple[str, tuple[type[CalcomError], ...]]] = {
 }
 """What each code means, and its errors. The order matters: the first match wins, and subclasses come first."""
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 + SIGINT."""
 OUTPUT_CLOSED = 141
 """Exit code when the reader of the output has closed the pipe: 128 + SIGPIPE, as shells report it."""
 
@@ -39,7 +41,7 @@ EXIT_CODES_HELP = "Exit codes: " + "; ".join(
     [
         "0 success",
         *(f"{code} {meaning}" for code, (meaning, _) in sorted(EXIT_CODES.items())),
-        "130 interrupted",
+        f"{INTERRUPTED} interrupted",
         f"{OUTPUT_CLOSED} output closed",
         "143 terminated",
     ]

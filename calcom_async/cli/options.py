@@ -11,6 +11,7 @@ from typing import Annotated, Any, Concatenate
 import typer
 from typer.core import TyperArgument, TyperCommand
 
+from calcom_async.cli.exit_codes import EXIT_CODES_HELP
 from calcom_async.cli.profile_files import complete_profile
 from calcom_async.cli.run import fail
 from calcom_async.cli.terminal import stderr
@@ -47,8 +48,11 @@ QuietOption = Annotated[bool, typer.Option("--quiet", help="Print only errors an
 class Command(TyperCommand):
     """A command whose errors become a message and an exit code.
 
-    Its help shows arguments without their Python type, as in `EVENT <str>`.
+    Its help ends with the exit codes, and shows arguments without their Python type, as in `EVENT <str>`.
     """
+
+    def __init__(self, *args: Any, epilog: str | None = None, **more: Any) -> None:
+        super().__init__(*args, epilog=epilog or EXIT_CODES_HELP, **more)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""

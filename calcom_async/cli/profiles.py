@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from operator import itemgetter
 from typing import Annotated
 
 import typer
@@ -17,7 +18,7 @@ from calcom_async.cli.profile_files import (
     save_profiles,
 )
 from calcom_async.cli.settings import check_name, choose, profile
-from calcom_async.cli.tables import columns_of, print_rows
+from calcom_async.cli.tables import Column, print_rows
 from calcom_async.cli.terminal import print_status
 from calcom_async.config import BASE_URL
 from calcom_async.errors import ConfigError
@@ -90,7 +91,9 @@ def list_profiles(json: JsonOption = False) -> None:
         {"name": name, "base_url": Secret(known.base_url or "").reveal(), "booking_url": known.booking_url}
         for name, known in sorted(load_profiles().items())
     ]
-    print_rows(rows, columns_of(rows), json=json)
+    print_rows(rows, [Column(name, itemgetter(name)) for name in ("name", "base_url", "booking_url")], json=json)
+    if not rows:
+        print_status("no profiles.", "Add one with: calcom-async profiles add NAME")
 
 
 @profiles.command(cls=Command)

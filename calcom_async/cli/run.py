@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 
 import typer
 
-from calcom_async.cli.exit_codes import exit_code
+from calcom_async.cli.exit_codes import INTERRUPTED, exit_code
 from calcom_async.cli.hints import hint_for, warning_lines
 from calcom_async.cli.terminal import print_json, print_problem, print_status, stdout_pipe
 from calcom_async.errors import CalcomError, ReadOnlyError
@@ -50,7 +50,7 @@ def run(
             return asyncio.run(_until_stopped(main, stdout_pipe() if endless else None))
         except KeyboardInterrupt:
             print_problem("[yellow]interrupted.[/]", resume_hint())
-            raise typer.Exit(130) from None
+            raise typer.Exit(INTERRUPTED) from None
         except StoppedError as stop:
             print_problem("[yellow]terminated.[/]", resume_hint())
             raise typer.Exit(128 + stop.number) from None

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from calcom_async.cli.options import one_of
-from calcom_async.cli.terminal import echo, print_problem, stderr
+from calcom_async.cli.terminal import echo, stderr
+from calcom_async.errors import ConfigError
 
 if TYPE_CHECKING:
     from calcom_async.sandbox import ServerName
@@ -69,13 +71,14 @@ def sandbox(
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with local_server:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(local_server)
+            except OSError as error:
+                reason = os.strerror(error.errno) if error.errno else str(error)
+                raise ConfigError(f"cannot listen on port {port}: {reason}. Try --port 0") from None
             echo(f"export CAL_API_URL={local_server.url} CAL_API_KEY={local_server.api_key}")
             stderr.print(f"{bookings:,} bookings, rate limit {limit} requests per {window:g} s. Press Ctrl-C to stop.")
             threading.Event().wait()
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        print_problem("[red]error:[/]", f"cannot listen on port {port}: {reason}. Try --port 0")
-        raise typer.Exit(2) from None
     except KeyboardInterrupt:
         stderr.print("stopped")

@@ -30,7 +30,6 @@ from calcom_async.cli.arguments import (
 )
 from calcom_async.cli.booking_output import local
 from calcom_async.cli.connect import run_with_client
-from calcom_async.cli.exit_codes import EXIT_CODES_HELP
 from calcom_async.cli.options import (
     Command,
     JsonOption,
@@ -58,7 +57,7 @@ SLOT_COLUMNS = [
 slots: typer.Typer = typer.Typer(name="slots", help="Show, find or watch free times.", no_args_is_help=True)
 
 
-@slots.command("show", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
+@slots.command("show", cls=Command, no_args_is_help=True)
 @with_target
 def show(
     target: Target,
@@ -96,7 +95,7 @@ def show(
         print_rows(free if json else filter(has_room, free), SLOT_COLUMNS, json=json)
 
 
-@slots.command("first", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
+@slots.command("first", cls=Command, no_args_is_help=True)
 @with_target
 def first_slot(
     target: Target,
@@ -202,7 +201,7 @@ def _minutes_cell(minutes: list[int]) -> str:
 # --- watch ----------------------------------------------------------------------------------------------------------
 
 
-@slots.command("watch", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
+@slots.command("watch", cls=Command, no_args_is_help=True)
 @with_target
 def watch(
     target: Target,

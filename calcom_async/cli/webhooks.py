@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 import typer
 
 from calcom_async.cli.connect import CONNECT_TIMEOUT, check_reachable, connect, connection_of, run_with_client
-from calcom_async.cli.exit_codes import EXIT_CODES_HELP
 from calcom_async.cli.options import (
     Command,
     DryRunOption,
@@ -52,7 +51,7 @@ SecretOption = Annotated[
 webhooks: typer.Typer = typer.Typer(name="webhooks", help="Receive and verify webhooks.", no_args_is_help=True)
 
 
-@webhooks.command("verify", cls=Command, epilog=EXIT_CODES_HELP, no_args_is_help=True)
+@webhooks.command("verify", cls=Command, no_args_is_help=True)
 def verify_file(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="The body exactly as received. Use - for standard input.")
@@ -92,7 +91,7 @@ def _secret(variable: str) -> str:
 # --- listening ------------------------------------------------------------------------------------------------------
 
 
-@webhooks.command("listen", cls=Command, epilog=EXIT_CODES_HELP)
+@webhooks.command("listen", cls=Command)
 @with_target
 def listen(
     target: Target,
