@@ -29,6 +29,8 @@ MAX_MESSAGE = 2_000
 
 ADVICE: Mapping[str | None, str] = {
     "reason_required": "Repeat the call with a reason.",
+    "already_cancelled": "See with get_booking how it is now.",
+    "already_ended": "It is over and cannot change any more. Tell the user.",
     "in_the_past": "Choose a later time with find_times.",
     "outside_booking_window": "Choose a time that find_times returns.",
     "booking_limit": "Look for another day with find_times.",
@@ -41,20 +43,23 @@ ADVICE: Mapping[str | None, str] = {
 """What to do next, by `ApiError.reason`."""
 
 
-def explain(error: CalcomError, zone: tzinfo, *, changes: bool) -> str:
-    """Return the text of an error for the model. `zone` is that of the call, `changes` says whether its tool writes."""
+def explain(error: CalcomError, zone: tzinfo, *, changes: bool, idempotent: bool = False) -> str:
+    """Return the text of an error for the model.
+
+    `zone` is that of the call. `changes` and `idempotent` say whether its tool writes, and whether twice is like once.
+    """
     message = error.message.rstrip()
-    advice = _advice(error, zone, changes=changes)
+    advice = _advice(error, zone, changes=changes, idempotent=idempotent)
     return clean(f"{message}{'' if message.endswith(('.', '?', '!')) else '.'} {advice}", MAX_MESSAGE)
 
 
-def _advice(error: CalcomError, zone: tzinfo, *, changes: bool) -> str:
+def _advice(error: CalcomError, zone: tzinfo, *, changes: bool, idempotent: bool) -> str:
     if isinstance(error, SlotTakenError):
         return _alternatives(error, zone)
     if isinstance(error, UnknownOutcomeError):
         start = error.lookup.get("after_start") or error.lookup.get("start")
-        which = f" for a booking on {both(start, zone)}" if isinstance(start, datetime) else ""
-        return f"It is not known whether this took effect. Look with list_bookings{which} before you try again."
+        where = f" with list_bookings for a booking on {both(start, zone)}" if isinstance(start, datetime) else ""
+        return f"It is not known whether this took effect. Look{where} before you try again."
     if isinstance(error, ApiError) and error.reason in ADVICE:
         return ADVICE[error.reason]
     if isinstance(error, RateLimitedError):
@@ -71,6 +76,10 @@ def _advice(error: CalcomError, zone: tzinfo, *, changes: bool) -> str:
     if isinstance(error, ExportError):
         return "Pass another file, or tell the user."
     if changes and may_have_acted(error):
+        if idempotent:
+            return (
+                "It may have taken effect all the same. Repeat the call in a minute; that never makes a change twice."
+            )
         return "It may have taken effect all the same. Look before you try again."
     if isinstance(error, ServerError | TransportError):
         return "Try again in a minute."

@@ -87,7 +87,8 @@ class _Front:
         except AnswerNeeded as question:
             return question.result
         except CalcomError as error:
-            return _failure(explain(error, _zone(arguments), changes=tool.changes))
+            text = explain(error, _zone(arguments), changes=tool.changes, idempotent=tool.idempotent)
+            return _failure(text)
         except Exception:
             log.exception("%s failed", tool.name)
             return _failure(f"{tool.name} failed because of a bug in this server. Tell the user; do not repeat it.")

@@ -350,13 +350,16 @@ def test_advice_depends_on_the_reason():
     past = errors.BadRequestError("In the past", status=400, reason="in_the_past")
     assert explain(past, UTC, changes=True) == "400 In the past. Choose a later time with find_times."
     unknown = errors.UnknownOutcomeError("Lost", lookup={"after_start": datetime(2026, 11, 4, 9, tzinfo=UTC)})
-    assert "for a booking on Wed 2026-11-04T14:30+05:30" in explain(unknown, ZoneInfo(KOLKATA), changes=True)
+    assert "Look with list_bookings for a booking on Wed 2026-11-04T14:30+05:30" in explain(
+        unknown, ZoneInfo(KOLKATA), changes=True
+    )
 
 
 def test_a_change_that_may_have_happened_is_not_repeated_blindly():
-    """After a lost response of a change, the model is told to look first."""
+    """After a lost response of a change, the model is told to look first, or that the call is safe to repeat."""
     lost = errors.TimedOutError("No response", sent=True)
-    assert "may have taken effect" in explain(lost, UTC, changes=True)
+    assert "may have taken effect all the same. Look before" in explain(lost, UTC, changes=True)
+    assert "may have taken effect all the same. Repeat" in explain(lost, UTC, changes=True, idempotent=True)
     assert "may have taken effect" not in explain(lost, UTC, changes=False)
 
 

@@ -48,7 +48,7 @@ async def find_times(
 ) -> FreeTimes:
     """Find times at which an event type can be booked, up to 62 days at once. Pass one of them to book as start."""
     zone = call_zone(time_zone)
-    parse_range(start, end, zone)
+    parse_range(start, end, zone)  # raises if the range is empty
     first, last = parse_day_or_time(start, zone, "start"), parse_day_or_time(end, zone, "end")
     _check_span(first, last)
     keywords = event_type_keywords(call.cal, event_type)
