@@ -14,6 +14,8 @@ from calcom_async.models.bookings import Booking, BookingAttendee
 MAX_ROWS = 50
 """Most rows of one result. A cursor leads to the next ones."""
 MAX_ATTENDEES = 10
+MAX_NAME = 100
+"""Longest name and address of an attendee, in characters. A list has up to 500 of them."""
 MAX_ANSWERS = 30
 MAX_NOTES = 1_000
 
@@ -125,8 +127,8 @@ def _answers(responses: dict[str, Any] | None) -> dict[str, str] | None:
 def person(attendee: BookingAttendee) -> Person:
     """Return the row of an attendee."""
     return Person(
-        name=clean(attendee.name) or None,
-        email=clean(attendee.display_email or attendee.email),
-        time_zone=clean(attendee.time_zone),
+        name=clean(attendee.name, MAX_NAME) or None,
+        email=clean(attendee.display_email or attendee.email, MAX_NAME),
+        time_zone=clean(attendee.time_zone, MAX_NAME),
         absent=attendee.absent,
     )

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import jsonschema
 import mcp_types as types
+import msgspec
 import pytest
 from mcp_agent import KOLKATA, agent_of
 
@@ -361,6 +362,17 @@ def test_a_change_that_may_have_happened_is_not_repeated_blindly():
     assert "may have taken effect all the same. Look before" in explain(lost, UTC, changes=True)
     assert "may have taken effect all the same. Repeat" in explain(lost, UTC, changes=True, idempotent=True)
     assert "may have taken effect" not in explain(lost, UTC, changes=False)
+
+
+def test_a_list_of_hostile_bookings_is_bounded():
+    """Fifty bookings with many attendees of long names do not flood the context of a model."""
+    from calcom_async.mcp.views import booking_row
+
+    attendees: Any = [SimpleNamespace(name=HOSTILE, email=HOSTILE, display_email=None, time_zone="UTC", absent=False)]
+    start = datetime(2026, 11, 4, 9, tzinfo=UTC)
+    odd: Any = {"id": 1, "uid": "x", "status": "accepted", "duration": 30, "created_at": start, "hosts": None}
+    booking = Booking(**odd, start=start, end=start, title=HOSTILE, location=HOSTILE, attendees=attendees * 200)
+    assert len(msgspec.json.encode(booking_row(booking, UTC))) < 4_000
 
 
 def test_bookings_with_odd_values_are_shown():
