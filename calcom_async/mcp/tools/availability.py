@@ -97,12 +97,15 @@ async def get_availability(call: ToolCall, *, time_zone: TimeZone) -> Availabili
 
 
 async def _read(call: ToolCall, zone: tzinfo, message: str) -> AvailabilityResult:
-    schedules = await call.cal.schedules.list().collect(MAX_ROWS)
-    entries = await call.cal.me.out_of_office.list().collect(MAX_ROWS)
+    schedules = await call.cal.schedules.list().collect(MAX_ROWS + 1)
+    entries = await call.cal.me.out_of_office.list().collect(MAX_ROWS + 1)
+    message = message or f"{len(schedules[:MAX_ROWS])} schedules, {len(entries[:MAX_ROWS])} out-of-office entries."
+    if max(len(schedules), len(entries)) > MAX_ROWS:
+        message += f" Only the first {MAX_ROWS} of each are shown; read the others with call_read."
     return AvailabilityResult(
-        message=message or f"{len(schedules)} schedules, {len(entries)} out-of-office entries.",
-        schedules=[_schedule_row(schedule) for schedule in schedules],
-        out_of_office=[_entry_row(entry, zone) for entry in entries],
+        message=message,
+        schedules=[_schedule_row(schedule) for schedule in schedules[:MAX_ROWS]],
+        out_of_office=[_entry_row(entry, zone) for entry in entries[:MAX_ROWS]],
     )
 
 
