@@ -7,6 +7,7 @@ Any page in a browser can send requests to loopback. It does not know the token,
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
@@ -76,7 +77,23 @@ async def serve_http(server: Server[Any], listener: socket.socket, token: Secret
         await asyncio.shield(serving)
     finally:
         http.should_exit = True
-        await serving
+        with _without_tracebacks_of_cancelled_calls():
+            await serving
+
+
+@contextmanager
+def _without_tracebacks_of_cancelled_calls() -> Iterator[None]:
+    """Hide what uvicorn logs, as errors of the application, when it cancels the calls that run at the end."""
+    logger = logging.getLogger("uvicorn.error")
+
+    def is_error(record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+    logger.addFilter(is_error)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_error)
 
 
 def listen(port: int) -> socket.socket:

@@ -11,8 +11,10 @@ import httpx2
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.server import Server
 
 from calcom_async import Calcom
+from calcom_async.mcp import http as mcp_http
 from calcom_async.mcp.http import PATH, listen, serve_http
 from calcom_async.mcp.server import build_server
 from calcom_async.sandbox import Sandbox
@@ -75,3 +77,27 @@ async def test_other_requests_are_rejected(sandbox):
     assert list(statuses.values()) == [401, 401, 401, 403, 403, 403, 421, 403, 421]
     assert own_origin not in {401, 403, 421}
     assert elsewhere == 401
+
+
+async def test_a_call_that_runs_at_the_end_is_cancelled_without_a_traceback(caplog, monkeypatch):
+    """Ctrl-C during a call is no error of the server, so nothing with a traceback is logged."""
+    monkeypatch.setattr(mcp_http, "CLOSE_AFTER", 0)
+    has_begun = asyncio.Event()
+
+    async def call_tool(_context, _params):
+        has_begun.set()
+        await asyncio.Event().wait()
+
+    listener = listen(0)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}{PATH}"
+    task = asyncio.create_task(serve_http(Server("endless", on_call_tool=call_tool), listener, Secret(TOKEN)))
+    async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}) as http:
+        with suppress(Exception):  # of the client, whose connection ends
+            async with Client(streamable_http_client(url, http_client=http)) as client, asyncio.timeout(20):
+                call = asyncio.create_task(client.call_tool("any", {}))
+                await has_begun.wait()
+                task.cancel()
+                await asyncio.wait([task])
+                await call
+    assert task.cancelled()
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == []
