@@ -57,7 +57,6 @@ class Case:
 CASES = {
     "request": Case("small request", "requests", requests.OURS, requests.BARE, 1.20),
     "list": Case("booking of a list", "paging", paging.OURS, paging.FRUGAL, 1.08),
-    "pydantic": Case("booking over httpx + pydantic", "paging", paging.OURS, paging.HTTPX, 0.16, ("httpx", "pydantic")),
     "jsonl": Case("row of a JSON Lines export", "export", export.JSON_LINES, export.LINES, 1.8),
     "parquet": Case("row of a Parquet export", "export", export.EXPORTED, export.COLUMNS, 1.15, ("pyarrow",)),
 }

@@ -17,7 +17,7 @@ from benchmarks import chart
 needs_valgrind = pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
 ROOT = Path(__file__).resolve().parent.parent
 SMALL_OPTIONS = {
-    "paging": ["--bookings", "300", "--latency", "1"],
+    "paging": ["--bookings", "300", "--long", "300", "--latency", "1"],
     "requests": ["--requests", "5"],
     "limiter": ["--waiters", "20", "--callers", "2", "--windows", "1"],
     "missing_rows": ["--bookings", "120"],
