@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import inspect
 import json
 import re
@@ -87,6 +88,15 @@ async def test_tools_that_only_read_send_only_gets(sandbox):
     assert names == READS.keys()
     assert "book is not available: the server is read-only. The tools are who_am_i, find_times" in rejected
     assert {request.method for request in sandbox.requests} == {"GET"}
+
+
+async def test_a_tool_that_is_declared_to_read_cannot_write(sandbox, monkeypatch):
+    """If the declaration of a tool is wrong, its change is not sent."""
+    monkeypatch.setattr(server, "TOOLS", [dataclasses.replace(tool, changes=False) for tool in TOOLS])
+    async with agent_of(sandbox) as agent:
+        error = await agent.error("book", **BOOK)
+    assert "POST /bookings was not sent: the client is read-only" in error
+    assert "POST" not in {request.method for request in sandbox.requests}
 
 
 READS: dict[str, dict[str, Any]] = {
