@@ -135,3 +135,10 @@ def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CAL_API_KEY", "CAL_API_URL", "CAL_ALLOW_HTTP", "CAL_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", "/nonexistent")
+
+
+@pytest.fixture
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Change to an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -18,6 +18,7 @@ from unittest.mock import Mock
 import pytest
 from cli_process import cli_environment, interrupt, run_cli, start_cli
 from cli_runner import SECRET, connection_args, invoke
+from export_runs import uids
 from timeouts import TIMEOUT, closed_port
 from typer.main import get_command
 
@@ -39,18 +40,6 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(bookings=300) as sandbox:
         yield sandbox
-
-
-@pytest.fixture
-def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Change to an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def uids(file: Path) -> list[str]:
-    """Return the uids in a JSON Lines file."""
-    return [json.loads(line)["uid"] for line in file.read_text("utf-8").splitlines()]
 
 
 # --- help and usage -----------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from cli_process import cli_command, cli_environment, interrupt, read_terminal, run_cli, start_cli, wait_until
 from cli_runner import SECRET, connection_args, invoke
+from export_runs import uids
 from timeouts import TIMEOUT
 
 from calcom_async.cli import connect, exit_codes
@@ -31,18 +32,6 @@ def sandbox() -> Iterator[Sandbox]:
     """A server with 300 bookings."""
     with Sandbox(bookings=300) as server:
         yield server
-
-
-@pytest.fixture
-def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Change to an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def uids(file: Path) -> list[str]:
-    """Return the uids in a JSON Lines file."""
-    return [json.loads(line)["uid"] for line in file.read_text("utf-8").splitlines()]
 
 
 # --- files ----------------------------------------------------------------------------------------------------------

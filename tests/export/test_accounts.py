@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from export_runs import file_names, uids
 
 from calcom_async import ApiKey, Calcom, ConfigError, InvalidRequestError, PlatformClient, UnauthorizedError
 from calcom_async.export import ExportJob
@@ -27,14 +27,6 @@ def sandbox() -> Iterator[Sandbox]:
 
 def client(sandbox: Sandbox, **settings: Any) -> Calcom:
     return Calcom("cal_unused", base_url=sandbox.url, **settings)
-
-
-def uids(path: Path) -> list[str]:
-    return [json.loads(line)["uid"] for line in path.read_text("utf-8").splitlines()]
-
-
-def file_names(folder: Path) -> set[str]:
-    return {file.name for file in folder.iterdir()}
 
 
 def by_name(results: list[AccountResult]) -> dict[str, AccountResult]:
