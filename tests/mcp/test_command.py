@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 from cli_runner import connection_args, invoke
@@ -12,6 +14,8 @@ from cli_runner import connection_args, invoke
 from calcom_async.cli.mcp import TOKEN_VARIABLE, _token
 from calcom_async.errors import ConfigError
 from calcom_async.mcp import stdio
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -95,3 +99,9 @@ def test_without_the_sdk_the_command_says_how_to_install_it(monkeypatch):
     result = invoke("mcp", "--sandbox")
     assert result.exit_code == 2
     assert "pip install 'calcom-async[mcp]'" in result.stderr
+
+
+def test_the_extra_installs_the_command():
+    """`calcom-async mcp` is a command, so the extra `mcp` includes the extra `cli`."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert "calcom-async[cli]" in project["optional-dependencies"]["mcp"]
