@@ -423,18 +423,20 @@ async def test_days_off_are_added_and_removed_once(sandbox):
     )
 
 
-async def test_days_off_that_are_not_shown_are_mentioned(sandbox):
-    """Of more than fifty entries the first are shown, and the message says so."""
+async def test_days_off_that_are_not_shown_follow_with_the_cursor(sandbox):
+    """Of more than fifty entries the first are shown, and the cursor leads to the others."""
     async with agent_of(sandbox) as agent:
         off = {"first_day": "2026-12-28", "last_day": "2026-12-30"}
         await agent.call("set_availability", time_zone=KOLKATA, add_days_off=off)
         [entry] = sandbox.store.out_of_office.values()
         sandbox.run(lambda: sandbox.store.out_of_office.update({n: entry | {"id": n} for n in range(1, 61)}))
         shown = await agent.call("get_availability", time_zone=KOLKATA)
-    assert len(shown["out_of_office"]) == 50
-    assert shown["message"] == (
-        "1 schedules, 50 out-of-office entries. Only the first 50 of each are shown; read the others with call_read."
-    )
+        rest = await agent.call("get_availability", time_zone=KOLKATA, cursor=shown["next_cursor"])
+    assert shown["message"] == "1 schedules, 50 out-of-office entries. get_availability shows more with the cursor."
+    assert [len(page["out_of_office"]) for page in (shown, rest)] == [50, 10]
+    assert len({entry["id"] for page in (shown, rest) for entry in page["out_of_office"]}) == 60
+    assert (len(shown["schedules"]), rest["schedules"]) == (1, [])
+    assert "next_cursor" not in rest
 
 
 async def test_exports_go_to_new_files_below_the_directory(sandbox, tmp_path):

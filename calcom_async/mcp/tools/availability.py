@@ -11,9 +11,10 @@ from msgspec import Meta
 
 from calcom_async.errors import ConflictError, InvalidRequestError, printable
 from calcom_async.mcp.call import ToolCall
+from calcom_async.mcp.cursors import open_cursor, seal_cursor
 from calcom_async.mcp.lost_responses import resolve_if_lost
 from calcom_async.mcp.times import call_zone, local, parse_day, utc
-from calcom_async.mcp.tool import Result, TimeZone, tool
+from calcom_async.mcp.tool import Cursor, Result, TimeZone, tool
 from calcom_async.mcp.untrusted import clean
 from calcom_async.mcp.views import MAX_ROWS, Row
 from calcom_async.models.out_of_office import OutOfOfficeEntry
@@ -88,24 +89,28 @@ class AvailabilityResult(Result, kw_only=True):
 
     schedules: list[ScheduleRow]
     out_of_office: list[OutOfOfficeRow]
+    next_cursor: str | None = None
 
 
 @tool(changes=False)
-async def get_availability(call: ToolCall, *, time_zone: TimeZone) -> AvailabilityResult:
+async def get_availability(call: ToolCall, *, time_zone: TimeZone, cursor: Cursor | None = None) -> AvailabilityResult:
     """Show the user's schedules of working hours, each in its own time zone, and their days off (out of office)."""
-    return await _read(call, call_zone(time_zone), "")
+    return await _read(call, call_zone(time_zone), open_cursor(cursor, "get_availability"))
 
 
-async def _read(call: ToolCall, zone: tzinfo, message: str) -> AvailabilityResult:
-    schedules = await call.cal.schedules.list().collect(MAX_ROWS + 1)
-    entries = await call.cal.me.out_of_office.list().collect(MAX_ROWS + 1)
-    message = message or f"{len(schedules[:MAX_ROWS])} schedules, {len(entries[:MAX_ROWS])} out-of-office entries."
-    if max(len(schedules), len(entries)) > MAX_ROWS:
-        message += f" Only the first {MAX_ROWS} of each are shown; read the others with call_read."
+async def _read(call: ToolCall, zone: tzinfo, skip: int = 0, message: str = "") -> AvailabilityResult:
+    """Return up to `MAX_ROWS` schedules and as many days off, both after the first `skip`."""
+    end = skip + MAX_ROWS
+    schedules = await call.cal.schedules.list().collect(end + 1)
+    entries = await call.cal.me.out_of_office.list().collect(end + 1)
+    has_more = max(len(schedules), len(entries)) > end
+    schedules, entries = schedules[skip:end], entries[skip:end]
+    message = message or f"{len(schedules)} schedules, {len(entries)} out-of-office entries."
     return AvailabilityResult(
-        message=message,
-        schedules=[_schedule_row(schedule) for schedule in schedules[:MAX_ROWS]],
-        out_of_office=[_entry_row(entry, zone) for entry in entries[:MAX_ROWS]],
+        message=f"{message} get_availability shows more with the cursor." if has_more else message,
+        schedules=[_schedule_row(schedule) for schedule in schedules],
+        out_of_office=[_entry_row(entry, zone) for entry in entries],
+        next_cursor=seal_cursor(end, "get_availability") if has_more else None,
     )
 
 
@@ -173,7 +178,7 @@ async def set_availability(
             await resolve_if_lost(_delete(call, remove_days_off), lambda: _true_if_deleted(call, remove_days_off))
         else:
             message = f"There is no out-of-office entry {remove_days_off} to remove. This is the availability now."
-    return await _read(call, zone, message)
+    return await _read(call, zone, message=message)
 
 
 async def _set_hours(
