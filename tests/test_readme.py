@@ -185,11 +185,11 @@ def test_help_describes_every_public_name(module):
 
 
 def test_the_readme_links_every_guide():
-    """The README names each guide with a link to its source, and has at most 360 lines."""
+    """The README names each guide with a link to its source, and has at most 420 lines."""
     for guide in GUIDES:
         path = guide.__name__.replace(".", "/") + "/__init__.py"
         assert f"[`{guide.__name__}`]({path})" in README.replace("\n", " ")
-    assert len(README.splitlines()) <= 360
+    assert len(README.splitlines()) <= 420
 
 
 def test_there_are_code_blocks():
