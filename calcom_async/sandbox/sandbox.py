@@ -18,6 +18,7 @@ from calcom_async.sandbox import (
     routing,
     schedules,
     slots,
+    version_2024_04_15,
     webhooks,
 )
 from calcom_async.sandbox.http.context import Context, Settings
@@ -48,6 +49,7 @@ ROUTES: tuple[Route, ...] = (
     *routing.ROUTES,
     *platform.ROUTES,
     *webhooks.ROUTES,
+    *version_2024_04_15.ROUTES,
 )
 
 #: Without a limit the headers are still sent, as by a generous deployment.

@@ -51,7 +51,7 @@ def get_default_schedule(call: Call) -> object:
 @ROUTES.add("GET", "/v2/schedules/{scheduleId}", version=VERSIONS)
 def get_schedule(call: Call) -> object:
     """Return a schedule of the caller."""
-    return show_schedule(call.store, _own(call))
+    return show_schedule(call.store, own_schedule(call))
 
 
 @ROUTES.add("PATCH", "/v2/schedules/{scheduleId}", version=VERSIONS)
@@ -59,7 +59,7 @@ def patch_schedule(call: Call) -> object:
     """Update a schedule; `availability` and `overrides` are replaced as a whole."""
     # The body is validated before the schedule is looked up, so an invalid body of an unknown schedule is a 400.
     body = UPDATE.read(_body(call))
-    schedule = _own(call)
+    schedule = own_schedule(call)
     update_schedule(call.store, schedule, body)
     return show_schedule(call.store, schedule)
 
@@ -70,11 +70,11 @@ def remove_schedule(call: Call) -> object:
     schedule_id = call.int_path("scheduleId")
     if schedule_id not in call.store.schedules:
         raise errors.bad_request(f"Schedule with ID={schedule_id} does not exist.")
-    delete_schedule(call.store, _own(call))
+    delete_schedule(call.store, own_schedule(call))
     return Status()
 
 
-def _own(call: Call) -> Wire:
+def own_schedule(call: Call) -> Wire:
     """Return the schedule of the path if the caller owns it."""
     return find_schedule(call.store, call.int_path("scheduleId"), call.user["id"])
 

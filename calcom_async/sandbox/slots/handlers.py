@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -74,7 +74,7 @@ _LEGACY_NAMES = {"startTime": "start", "endTime": "end"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
+class Target:
     """The event type of a query, and its hosts if they are not all of its own."""
 
     event_type: Wire
@@ -91,7 +91,7 @@ def get_slots(call: Call) -> object:
     fields = _legacy_names(call.fields) if call.settings.legacy_formats else call.fields
     # Unlike nearly all other operations, this one rejects unknown parameters with a 400.
     query = _form(fields).read_strict(fields)
-    target = _target(call.store, query)
+    target = find_target(call.store, query)
     days = free_slots(
         call.store,
         call.clock,
@@ -128,10 +128,10 @@ def _form(fields: Mapping[str, Any]) -> Form:
     return _BY_USERNAMES
 
 
-def _target(store: Store, query: Wire) -> _Target:
+def find_target(store: Store, query: Wire) -> Target:
     """Return the event type of a query. Raises a 404."""
     if "usernames" in query:
-        return _Target(_dynamic(query), _ids(store, query["usernames"]))
+        return Target(_dynamic(query), _ids(store, query["usernames"]))
     if "eventTypeId" in query:
         event_type = store.event_types.get(query["eventTypeId"])
     elif "username" in query:
@@ -140,7 +140,7 @@ def _target(store: Store, query: Wire) -> _Target:
         event_type = _of_team(store, query["teamSlug"], query.get("organizationSlug"), query["eventTypeSlug"])
     if event_type is None:
         raise errors.not_found("Event Type not found")
-    return _Target(event_type)
+    return Target(event_type)
 
 
 def _of_user(store: Store, username: str, slug: str) -> Wire | None:
@@ -216,15 +216,20 @@ def _end(text: str) -> datetime:
     return end
 
 
+def time_writer(zone: str | None) -> Callable[[datetime], str]:
+    """Return the function that writes times: in UTC with `Z`, or with the offset of the requested time zone."""
+    # With `UTC` the times end in `Z` like without a time zone; any other zone without an offset ends in `+00:00`.
+    if zone is None or zone.lower() in {"utc", "gmt"}:
+        return iso
+    known = zone_named(canonical_zone(zone) or "UTC")
+    return lambda moment: moment.astimezone(known).isoformat(timespec="milliseconds")
+
+
 class _SlotFormat:
-    """The output format of slots: in UTC with `Z`, or with the offset of the requested time zone."""
+    """The output format of slots: with or without their ends."""
 
     def __init__(self, zone: str | None, *, ranges: bool) -> None:
-        self._zone = (
-            # With `UTC` the times end in `Z` like without a time zone; any other zone without an offset ends in
-            # `+00:00`.
-            None if zone is None or zone.lower() in {"utc", "gmt"} else zone_named(canonical_zone(zone) or "UTC")
-        )
+        self._time = time_writer(zone)
         self._ranges = ranges
 
     def slot(self, slot: Slot) -> Wire:
@@ -242,9 +247,3 @@ class _SlotFormat:
             if slot.booking_uid is not None:
                 shown["bookingUid"] = slot.booking_uid
         return shown
-
-    def _time(self, moment: datetime) -> str:
-        """Return a time in the requested time zone."""
-        if self._zone is None:
-            return iso(moment)
-        return moment.astimezone(self._zone).isoformat(timespec="milliseconds")

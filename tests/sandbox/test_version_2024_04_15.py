@@ -1,0 +1,195 @@
+"""The handlers of 2024-04-15, which serve requests without `cal-api-version`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from http_client import ApiClient, recorded_body, send_request
+
+from calcom_async.sandbox import Sandbox
+
+NOW = datetime(2026, 12, 2, 8, tzinfo=UTC)
+MONDAY = "2026-12-07"
+SLOTS = f"/v2/slots/available?startTime={MONDAY}T00:00:00.000Z&endTime={MONDAY}T23:59:59.999Z"
+SLOT = {
+    "eventTypeId": 1,
+    "slotUtcStartDate": f"{MONDAY}T10:00:00.000Z",
+    "slotUtcEndDate": f"{MONDAY}T10:30:00.000Z",
+}
+
+
+@pytest.fixture
+def api() -> Iterator[ApiClient]:
+    with Sandbox(now=NOW) as sandbox:
+        yield ApiClient(sandbox)
+        assert sandbox.handler_errors == []
+
+
+def in_version(api: ApiClient, version: str) -> ApiClient:
+    return ApiClient(api.sandbox, version)
+
+
+# --- schedules
+
+
+def post_schedule(api: ApiClient, **more: Any) -> Any:
+    return api.post("/v2/schedules", {"name": "nv", "timeZone": "UTC", "isDefault": False, **more})
+
+
+def test_a_schedule_has_the_recorded_fields(api: ApiClient, shared: Path) -> None:
+    """A schedule is created in the recorded form; only ids and the date of the weekly hours differ."""
+    real = recorded_body(shared, "noversion_schedules_create")["data"]
+    schedule = post_schedule(api).data
+    assert list(schedule) == list(real)
+    made_here = {"id", "schedule", "availability"}
+    assert {name: schedule[name] for name in real.keys() - made_here} == {
+        name: real[name] for name in real.keys() - made_here
+    }
+    assert schedule["schedule"][0].keys() == real["schedule"][0].keys()
+    assert schedule["availability"][1] == [{"start": "2026-12-02T09:00:00.000Z", "end": "2026-12-02T17:00:00.000Z"}]
+    assert api.get(f"/v2/schedules/{schedule['id']}").data == schedule
+    assert schedule in api.get("/v2/schedules").data
+    assert api.get("/v2/schedules/default").data["name"] == "Working hours"
+
+
+def test_availabilities_have_numbered_days_and_datetimes(api: ApiClient) -> None:
+    """Days are numbers with 0 for Sunday, and only the clock part of a datetime counts."""
+    hours = {"days": [0, 6], "startTime": "2030-01-01T10:00:00.000Z", "endTime": "2030-01-01T11:30:00"}
+    schedule = post_schedule(api, availabilities=[hours]).data
+    assert schedule["workingHours"] == [{"days": [0, 6], "startTime": 600, "endTime": 690, "userId": 1}]
+    later = in_version(api, "2024-06-11").get(f"/v2/schedules/{schedule['id']}").data
+    assert later["availability"] == [{"days": ["Sunday", "Saturday"], "startTime": "10:00", "endTime": "11:30"}]
+
+
+def test_the_availability_of_later_versions_is_ignored(api: ApiClient) -> None:
+    """`availability` is unknown, so the schedule is from Monday to Friday, 9 to 5."""
+    hours = {"days": ["Sunday"], "startTime": "10:00", "endTime": "11:00"}
+    assert post_schedule(api, availability=[hours]).data["workingHours"][0]["days"] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("time", "message"),
+    [
+        ("10:00", "Invalid datestring format. Expected format(ISO8061): 2025-04-12T13:17:56.324Z. Received: 10:00"),
+        (
+            "2030-01-01T10:00:00+02:00",
+            (
+                "Invalid time format. Expected format(ISO8061): 2025-0412T13:17:56.324Z. "
+                "Received: 2030-01-01T10:00:00+02:00"
+            ),
+        ),
+        ("2030-01-01T24:00:00.000Z", "Invalid startTime hours. Expected value between 0 and 23"),
+    ],
+)
+def test_other_forms_of_times_are_rejected(api: ApiClient, time: str, message: str) -> None:
+    """A bare clock time, an offset and an hour that does not exist are a 400 each."""
+    hours = {"days": [1], "startTime": time, "endTime": "2030-01-01T11:00:00.000Z"}
+    assert post_schedule(api, availabilities=[hours]).error == (400, message)
+
+
+def test_a_time_without_milliseconds_is_no_date(api: ApiClient) -> None:
+    """Without milliseconds the `Z` makes the time invalid (measured)."""
+    hours = {"days": [1], "startTime": "2030-01-01T10:00:00Z", "endTime": "2030-01-01T11:00:00.000Z"}
+    response = post_schedule(api, availabilities=[hours])
+    assert response.constraints == {"availabilities.0.startTime": {"isDate": "startTime must be a Date instance"}}
+
+
+def test_an_update_returns_the_schedule_and_the_defaults(api: ApiClient) -> None:
+    """An update with a name replaces the weekly hours and the overrides."""
+    schedule_id = post_schedule(api).data["id"]
+    monday = [{"start": "2030-01-01T08:00:00.000Z", "end": "2030-01-01T12:00:00.000Z"}]
+    new_year = {"start": "2027-01-01T10:00:00.000Z", "end": "2027-01-01T11:00:00.000Z"}
+    body = {"name": "New", "isDefault": True, "schedule": [[], monday, [], [], [], [], []], "dateOverrides": [new_year]}
+    data = api.patch(f"/v2/schedules/{schedule_id}", body).data
+    assert (data["isDefault"], data["prevDefaultId"], data["currentDefaultId"]) == (True, 1, schedule_id)
+    assert [row["date"] for row in data["schedule"]["availability"]] == [None, "2027-01-01T00:00:00.000Z"]
+    schedule = api.get(f"/v2/schedules/{schedule_id}").data
+    assert schedule["workingHours"] == [{"days": [1], "startTime": 480, "endTime": 720, "userId": 1}]
+    assert schedule["dateOverrides"] == [{"ranges": [new_year]}]
+    api.sandbox.clock.move(days=60)
+    assert api.get(f"/v2/schedules/{schedule_id}").data["dateOverrides"] == []
+
+
+def test_an_update_without_a_name_only_sets_the_default(api: ApiClient) -> None:
+    """Without a name the weekly hours and the time zone stay."""
+    schedule_id = post_schedule(api).data["id"]
+    body = {"timeZone": "Europe/Rome", "isDefault": True, "schedule": [[]] * 7}
+    assert api.patch(f"/v2/schedules/{schedule_id}", body).data == {
+        "schedule": {"userId": 1, "name": "nv", "id": schedule_id},
+        "isDefault": True,
+    }
+    schedule = api.get(f"/v2/schedules/{schedule_id}").data
+    assert (schedule["timeZone"], len(schedule["workingHours"])) == ("UTC", 1)
+
+
+def test_a_schedule_is_deleted(api: ApiClient) -> None:
+    """A deletion has no data, and an unknown id is a 400."""
+    path = f"/v2/schedules/{post_schedule(api).data['id']}"
+    assert api.delete(path).body == {"status": "success"}
+    assert api.delete(path).status == 400
+    assert api.get(path).status == 404
+
+
+# --- slots
+
+
+@pytest.mark.parametrize("version", ["", "garbage", "2024-06-11", "2024-06-14", "2024-08-13"])
+def test_slots_have_their_old_form(api: ApiClient, version: str) -> None:
+    """All versions before that of the new slots list times below `slots`."""
+    slots = in_version(api, version).get(SLOTS + "&eventTypeId=1").data["slots"]
+    assert list(slots) == [MONDAY]
+    assert slots[MONDAY][0] == {"time": f"{MONDAY}T09:00:00.000Z"}
+
+
+def test_the_new_version_has_no_old_slots(api: ApiClient) -> None:
+    """The old paths are a 404 with 2024-09-04, and the new path is one without a version."""
+    assert in_version(api, "2024-09-04").get(SLOTS + "&eventTypeId=1").status == 404
+    assert api.get("/v2/slots?eventTypeId=1&start=2026-12-07&end=2026-12-08").status == 404
+
+
+def test_slots_are_found_by_user_and_slug(api: ApiClient) -> None:
+    """`usernameList[]` and `eventTypeSlug` name the event type, and a time zone gives the times an offset."""
+    path = SLOTS + "&eventTypeSlug=thirty&usernameList[]=ana&timeZone=Europe/Rome&slotFormat=range&unknown=1"
+    assert api.get(path).data["slots"][MONDAY][0] == {
+        "startTime": f"{MONDAY}T10:00:00.000+01:00",
+        "endTime": f"{MONDAY}T10:30:00.000+01:00",
+    }
+
+
+def test_slots_of_an_unknown_event_type(api: ApiClient) -> None:
+    """An unknown event type, and none at all, are a 404."""
+    assert api.get(SLOTS + "&eventTypeId=99").error == (404, "NOT_FOUND")
+    assert api.get(SLOTS).error == (404, "NOT_FOUND")
+
+
+def test_a_slot_is_reserved_and_released(api: ApiClient) -> None:
+    """The uid of a reservation is text and cookie; the slot is hidden until the cookie's reservation is deleted."""
+    response = api.post("/v2/slots/reserve", SLOT)
+    assert response.headers["Set-Cookie"] == f"uid={response.data}; Path=/"
+    taken = {"time": f"{MONDAY}T10:00:00.000Z"}
+    assert taken not in api.get(SLOTS + "&eventTypeId=1").data["slots"][MONDAY]
+    cookie = {"Cookie": f"uid={response.data}"}
+    assert send_request(api.sandbox, "POST", "/v2/slots/reserve", SLOT, headers=cookie).data == response.data
+    released = send_request(api.sandbox, "DELETE", "/v2/slots/selected-slot", headers=cookie)
+    assert released.body == {"status": "success"}
+    assert taken in api.get(SLOTS + "&eventTypeId=1").data["slots"][MONDAY]
+
+
+def test_a_reservation_is_deleted_by_its_uid(api: ApiClient) -> None:
+    """The uid may be a parameter, and a deletion without a uid succeeds."""
+    uid = api.post("/v2/slots/reserve", SLOT).data
+    assert api.delete("/v2/slots/selected-slot").status == 200
+    assert [*api.sandbox.store.reservations] == [uid]
+    assert api.delete(f"/v2/slots/selected-slot?uid={uid}").status == 200
+    assert not api.sandbox.store.reservations
+
+
+def test_seats_are_reserved_in_an_existing_booking_only(api: ApiClient) -> None:
+    """A seated event type without a booking at that time gets a uid, but no reservation."""
+    assert api.post("/v2/slots/reserve", SLOT | {"eventTypeId": 3}).status == 201
+    assert not api.sandbox.store.reservations
+    assert api.post("/v2/slots/reserve", SLOT | {"eventTypeId": 99}).error == (404, "Event Type not found")
