@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -199,8 +200,8 @@ def test_there_are_code_blocks():
 
 
 def _named(number: int, block: str) -> Any:
-    """Return a block with the id of its test; a warehouse and a cluster take seconds to start."""
-    is_slow = "import dlt" in block or "dask.distributed" in block
+    """Return a block with the id of its test; a warehouse, a cluster and a pool take seconds to start."""
+    is_slow = "import dlt" in block or "dask.distributed" in block or "__main__" in block
     name = f"{number} {block.strip().splitlines()[0][:40]}"
     return pytest.param(block, id=name, marks=[pytest.mark.slow] if is_slow else [])
 
@@ -209,11 +210,28 @@ def _named(number: int, block: str) -> Any:
 def test_python_blocks_run(block, sandbox, tmp_path, capsys):
     """Every Python block runs as pasted: into the REPL, or as a file if it starts its own event loop."""
     with _with_test_servers(block, tmp_path) as pasted:
-        if "asyncio.run(" in pasted:
+        if "__main__" in pasted:
+            (tmp_path / "pasted.py").write_text(pasted)
+            printed = subprocess.run([sys.executable, "pasted.py"], capture_output=True, text=True, check=True).stdout
+            assert printed == "300\n"
+            exported = b"".join(part.read_bytes() for part in sorted(tmp_path.glob("part-*.jsonl")))
+            assert exported == _export_locally(tmp_path / "local.jsonl")
+        elif "asyncio.run(" in pasted:
             exec(compile(pasted, "README.md", "exec"), {})
             assert re.search("ana|300", capsys.readouterr().out)
         else:
             _run(pasted, sandbox)
+
+
+def _export_locally(path: Path) -> bytes:
+    """Return the bookings of the sandbox, exported to one file."""
+
+    async def write() -> None:
+        async with Calcom() as cal:
+            await calcom_async.export.export(cal, calcom_async.export.ExportJob("bookings"), path)
+
+    asyncio.run(write())
+    return path.read_bytes()
 
 
 @pytest.mark.parametrize("command", COMMANDS)

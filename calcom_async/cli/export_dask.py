@@ -12,7 +12,7 @@ from calcom_async.errors import ConfigError, ConnectionFailedError, IncompleteLi
 from calcom_async.extras import require_extra
 
 if TYPE_CHECKING:
-    from calcom_async.export.distributed import Shard
+    from calcom_async.export.shards import Shard
 
 SHARDS_PER_WORKER = 4
 """More than one, so that a fast worker takes over from a slow one."""
@@ -54,7 +54,7 @@ def export_on_cluster(export_run: ExportRun, address: str) -> None:
 
 async def _shards(export_run: ExportRun, count: int) -> list[Shard]:
     """Divide the list of each account into `count` shards."""
-    from calcom_async.export.distributed import partition
+    from calcom_async.export.shards import partition
 
     job, accounts = export_run.job, export_run.accounts
     async with connect(export_run.target, credentials=accounts[0].credentials if accounts else None) as cal:

@@ -18,7 +18,7 @@ from calcom_async.errors import CalcomError, ExportError
 from calcom_async.export import ExportProgress, ExportReport
 
 if TYPE_CHECKING:
-    from calcom_async.export.distributed import Manifest
+    from calcom_async.export.shards import Manifest
 
 STDOUT = Path("-")
 NO_PROGRESS = ExportProgress(0, None)

@@ -73,20 +73,29 @@ with pipeline.sql_client() as warehouse:
     print(warehouse.execute_sql("SELECT status, count(*) FROM bookings GROUP BY status"))
 ```
 
+Any executor
+------------
+
+`partition` divides a list of bookings into `Shard` objects: ranges of time, without credentials. `run_shard(shard,
+path)` writes one of them to a file and returns a `Part` with its statistics. Any executor can call it, such as Ray,
+Spark, Celery or `concurrent.futures`, in a process with CAL_API_KEY in its environment. If the process dies, run the
+shard again. Shards that run concurrently share the rate limit through Redis (`redis="$REDIS_URL"`).
+`Manifest.of(shards, parts)` adds up the parts, and counts the rows that are missing.
+
 A Dask cluster
 --------------
 
 All machines need `pip install 'calcom-async[dask,redis,parquet]'`, and the workers CAL_API_KEY and REDIS_URL in their
-environment. A shard is a range of time and holds no credentials. Concatenated in order, the parts contain the same
-rows as a local export; the directory has a `_manifest.json` only if all parts are complete. If a worker dies, Dask
-runs its shards again. `calcom-async export --dask` does the same.
+environment. Concatenated in order, the parts contain the same rows as a local export; the directory has a
+`_manifest.json` only if all parts are complete. If a worker dies, Dask runs its shards again. `calcom-async export
+--dask` does the same.
 
 ```python
 import asyncio
 from dask.distributed import Client
 from calcom_async import Calcom
-from calcom_async.export import ExportJob
-from calcom_async.export.distributed import export_on_dask, partition
+from calcom_async.export import ExportJob, partition
+from calcom_async.export.distributed import export_on_dask
 
 
 async def shards():
@@ -108,6 +117,7 @@ from calcom_async.export.integrity import ModifiedFileWarning
 from calcom_async.export.job import ExportProgress, ExportReport, export
 from calcom_async.export.lock import ExportLockWarning
 from calcom_async.export.plan import Watermarks
+from calcom_async.export.shards import Manifest, Part, Shard, partition, run_shard
 from calcom_async.export.sinks import FileSink, open_sink
 from calcom_async.export.sources import EXPORTABLE, ExportJob
 
@@ -118,8 +128,13 @@ __all__ = [
     "ExportProgress",
     "ExportReport",
     "FileSink",
+    "Manifest",
     "ModifiedFileWarning",
+    "Part",
+    "Shard",
     "Watermarks",
     "export",
     "open_sink",
+    "partition",
+    "run_shard",
 ]

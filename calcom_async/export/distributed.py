@@ -1,11 +1,7 @@
-"""Exports on a Dask cluster: a list is divided by time into shards, and each task writes one part.
+"""Exports on a Dask cluster: each task writes one shard, and a directory contains all of them and a manifest.
 
     shards = await partition(cal, ExportJob("bookings", organization=7), shards=64)
     manifest = export_on_dask(dask_client, shards, "/shared/bookings", format="parquet", redis="redis://redis:6379/0")
-
-partition         divides a list into shards; the parts, concatenated in order, are the rows of a local export
-export_on_dask    runs the shards on Dask, and moves the parts into place once all of them are complete
-Manifest          content of a directory
 
 Dask may run a task twice. So every attempt writes to a hidden directory of its own, and the client moves only the
 result that Dask has accepted into place. Tasks end with an error when the directory of their run is gone.
@@ -15,35 +11,24 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import shutil
 import socket
-import time
 import warnings
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
-from datetime import datetime
-from hashlib import file_digest
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
-from string import Template
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
-from calcom_async._version import __version__
-from calcom_async.client import Calcom
-from calcom_async.config import Config
 from calcom_async.errors import ConfigError, ExportError, InvalidRequestError
-from calcom_async.export.job import DEFAULT_LOOKBACK
 from calcom_async.export.lock import exclusive
-from calcom_async.export.plan import ExportPlan, Segment
+from calcom_async.export.shards import Manifest, Part, Shard, lists_of, write_shard
 from calcom_async.export.sinks import open_sink, usable_path
-from calcom_async.export.sources import ExportJob, account_id
-from calcom_async.extras import import_extra, require_extra
-from calcom_async.keyset import ReadStats
+from calcom_async.extras import import_extra
 from calcom_async.pages import IncompleteListWarning
 
 with import_extra("an export on a Dask cluster", "dask"):
@@ -51,123 +36,6 @@ with import_extra("an export on a Dask cluster", "dask"):
 
 MANIFEST = "_manifest.json"  # readers of data sets ignore names with this prefix
 STAGING = ".run-"
-VERSION = 1
-
-# --------------------------------------------------------------------------------------------------------- shards
-
-
-class Shard(msgspec.Struct, frozen=True, kw_only=True):
-    """One task of an export: a job, restricted to a time range. It can be pickled, and contains no credentials.
-
-    `account_id` identifies the user, so that no worker exports the list of another user instead.
-    """
-
-    job: ExportJob
-    account_id: str
-    plan: ExportPlan
-    config: Config
-    account: str | None = None
-
-    def __str__(self) -> str:
-        parts = [self.list]
-        if self.account:
-            parts.append(f"account {self.account}")
-        if self.window:
-            since = f" from {self.window.after.isoformat()}" if self.window.after else ""
-            parts.append(f"{self.window.by}{since} up to {self.window.until.isoformat()}")
-        return ", ".join(parts)
-
-    @property
-    def list(self) -> str:
-        """The list and account of this shard."""
-        return f"{self.job} of {self.account_id}"
-
-    @property
-    def window(self) -> Segment | None:
-        """Return the time range of this shard, both ends included; None if the list is empty or not read by time."""
-        return self.plan.segments[0] if self.plan.segments else None
-
-    @property
-    def variable(self) -> str:
-        """Environment variable of a worker that contains the API key: `CAL_API_KEY`, or `CAL_API_KEY_<ACCOUNT>`."""
-        return "CAL_API_KEY" + (re.sub(r"[^A-Z0-9]", "_", f"_{self.account.upper()}") if self.account else "")
-
-
-async def partition(cal: Calcom, job: ExportJob, *, shards: int = 8, account: str | None = None) -> list[Shard]:
-    """Divide a list of bookings into up to `shards` time ranges with similar row counts. Other lists are one shard.
-
-    Bookings created later belong to the next run. The workers use the settings of `cal`, the proxy of their own
-    environment, and an API key of the same user from there: `CAL_API_KEY`, or `CAL_API_KEY_ACME` for an `account` such
-    as "acme". The shards of several accounts, concatenated, form one data set.
-    """
-    if shards < 1:
-        raise InvalidRequestError(f"shards must be an integer >= 1, got {shards}")
-    source = job.source(cal)
-    plan = await source.plan(since=None, lookback=DEFAULT_LOOKBACK, incremental=False)
-    # Shards travel to the workers. A key, and a proxy URL with a password, must not.
-    config = msgspec.structs.replace(cal.config, api_key=None, proxy=None)
-    user = await account_id(cal)
-    parts = await source.split(plan, shards)
-    return [Shard(job=job, account_id=user, plan=part, config=config, account=account) for part in parts]
-
-
-# ------------------------------------------------------------------------------------------------------- manifest
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """One file of a data set, with its statistics."""
-
-    file: str
-    list: str
-    account: str | None
-    window: Segment | None
-    rows: int
-    missing_rows: int
-    size: int
-    sha256: str
-    requests: int
-    seconds: float
-
-
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """Content of a directory; the file exists only while all parts do. The parts are in order.
-
-    `expected` is the server's total, or None if it counts other rows too. `missing_rows` are rows that it counts but
-    did not return. `watermark` is the latest time that was read; later rows belong to the next run.
-    """
-
-    lists: tuple[str, ...]
-    format: str
-    rows: int
-    expected: int | None
-    missing_rows: int
-    watermark: datetime | None
-    parts: tuple[Part, ...]
-    made_by: str = f"calcom_async {__version__}"
-    version: int = VERSION
-
-
-def _manifest(shards: Sequence[Shard], parts: tuple[Part, ...], format: str) -> Manifest:
-    """Add up the parts, and compare them with the server's totals of all lists, if it sends all of them."""
-    lists, rows = _lists(shards), sum(part.rows for part in parts)
-    counts = {shard.list: shard.plan.expected for shard in shards if shard.plan.verify_total}
-    known = [count for count in counts.values() if count is not None]
-    expected = sum(known) if len(known) == len(lists) else None
-    return Manifest(
-        lists=lists,
-        format=format,
-        rows=rows,
-        expected=expected,
-        # A part counts what it could not read among equal times. The totals show what else is missing.
-        missing_rows=max(sum(part.missing_rows for part in parts), (expected or 0) - rows),
-        watermark=max((shard.window.until for shard in shards if shard.window), default=None),
-        parts=parts,
-    )
-
-
-def _lists(shards: Iterable[Shard]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(shard.list for shard in shards))
-
 
 # ------------------------------------------------------------------------------------------------ the directory
 
@@ -273,10 +141,10 @@ def export_on_dask(
     if "$" not in (urlsplit(redis or "").password or "$"):
         raise ConfigError("the password of Redis would travel in Dask's tasks; write $NAME, a variable of the workers")
     place = usable_path(folder, "the folder").absolute()
-    with _staging(place, _lists(shards)) as staging:
+    with _staging(place, lists_of(shards)) as staging:
         results = _results(dask_client, shards, names, staging, redis=redis, retries=retries)
         attempts, parts = zip(*results, strict=True)
-        manifest = _manifest(shards, parts, format)
+        manifest = Manifest.of(shards, parts)
         _publish(manifest, attempts, place, staging)
     if manifest.missing_rows:
         warnings.warn(
@@ -337,43 +205,14 @@ def _results(
 
 
 def _write(shard: Shard, name: str, staging: Path, redis: str | None) -> tuple[Path, Part]:
-    """Run a shard as a task of Dask, which takes no coroutine."""
-    return asyncio.run(_write_shard(shard, name, staging, redis))
-
-
-async def _write_shard(shard: Shard, name: str, staging: Path, redis: str | None) -> tuple[Path, Part]:
-    """Write a shard to a file in a directory of this attempt."""
-    started, stats = time.monotonic(), ReadStats()
+    """Write a shard to a file in a directory of this attempt, as a task of Dask, which takes no coroutine."""
     path = staging / token_hex(4) / name
-    async with _calcom(shard, redis) as cal:
-        source = shard.job.source(cal)
+
+    def check() -> None:
         _check_is_running(staging)
-        path.parent.mkdir()
-        with open_sink(path, source.model, key=source.key) as sink:
-            sink.begin()
-            rows = source.batches(shard.plan, None, stats=stats, minimum=sink.min_batch_rows)
-            async with aclosing(rows) as batches:
-                async for batch in batches:
-                    _check_is_running(staging)
-                    sink.write(batch.rows)
-            sink.finish()
-        requests = cal.stats().requests
-    # The file is read again, because the manifest describes what is on the shared disk.
-    with path.open("rb") as file:
-        digest = file_digest(file, "sha256").hexdigest()
-    part = Part(
-        file=name,
-        list=shard.list,
-        account=shard.account,
-        window=shard.window,
-        rows=sink.rows,
-        missing_rows=stats.missing_rows,
-        size=path.stat().st_size,
-        sha256=digest,
-        requests=requests,
-        seconds=time.monotonic() - started,
-    )
-    return path, part
+        path.parent.mkdir(exist_ok=True)
+
+    return path, asyncio.run(write_shard(shard, path, redis, check=check))
 
 
 def _check_is_running(staging: Path) -> None:
@@ -383,33 +222,3 @@ def _check_is_running(staging: Path) -> None:
             f"{staging} is not there on {socket.gethostname()}: its run has ended, or the folder is not one that the "
             "workers share with the client of Dask under the same path"
         )
-
-
-@asynccontextmanager
-async def _calcom(shard: Shard, redis: str | None) -> AsyncIterator[Calcom]:
-    """Create a client from the environment of this worker, for the account of the shard."""
-    async with AsyncExitStack() as stack:
-        key = _expand_env(f"${shard.variable}")
-        limiter = None
-        if redis:
-            with require_extra("a rate limit shared through Redis", "redis"):
-                from calcom_async.redis_rate_limiter import RedisTokenBucket  # noqa: PLC0415 - an extra
-
-            limiter = await stack.enter_async_context(RedisTokenBucket(_expand_env(redis)))
-        cal = await stack.enter_async_context(Calcom(key, config=shard.config, limiter=limiter))
-        if (user := await account_id(cal)) != shard.account_id:
-            raise ConfigError(f"{shard.variable} on {socket.gethostname()} is of {user}, not of {shard.account_id}")
-        yield cal
-
-
-def _expand_env(text: str) -> str:
-    """Replace variables of this worker's environment in a text."""
-    try:
-        return Template(text).substitute(os.environ)
-    except KeyError as missing:
-        raise ConfigError(
-            f"{missing.args[0]} is not set in the environment of the worker on {socket.gethostname()}; start it with "
-            "that variable"
-        ) from None
-    except ValueError:
-        raise ConfigError("the URL of Redis has a $ that no name follows; write %24 for the sign itself") from None

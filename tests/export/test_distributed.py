@@ -34,8 +34,8 @@ from typer.testing import CliRunner
 
 from calcom_async import Calcom, ConfigError, ExportError, ExportLockedError, InvalidRequestError
 from calcom_async.cli import app
-from calcom_async.export import ExportJob, export
-from calcom_async.export.distributed import MANIFEST, Manifest, Shard, _write, export_on_dask, partition
+from calcom_async.export import ExportJob, Manifest, Shard, export, partition
+from calcom_async.export.distributed import MANIFEST, _write, export_on_dask
 from calcom_async.export.lock import exclusive
 from calcom_async.pages import IncompleteListWarning
 from calcom_async.sandbox import Sandbox
