@@ -67,7 +67,7 @@ ALLOWED_IMPORTERS = {
 # The folders of the sandbox, from the lowest up. The modules outside of them may import all.
 SANDBOX_ROWS = [
     *("state", "http", "accounts", "event_types", "calendars", "slots", "bookings"),
-    *("organizations", "schedules", "version_2024_04_15", "routing", "platform", "webhooks", "seed"),
+    *("organizations", "schedules", "version_2024_04_15", "routing", "platform", "webhooks", "seed", "control"),
 ]
 SANDBOX_MAY_IMPORT = {"aiohttp", "msgspec", "multidict", "yarl"}
 

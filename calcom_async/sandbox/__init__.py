@@ -45,7 +45,7 @@ its routes, rules and views. The package imports nothing of the client, so that 
 """
 
 from calcom_async.sandbox.http.faults import Faults
-from calcom_async.sandbox.http.messages import RecordedRequest
+from calcom_async.sandbox.http.request_log import RecordedRequest
 from calcom_async.sandbox.http.server_kind import ServerName
 from calcom_async.sandbox.sandbox import Sandbox
 from calcom_async.sandbox.state.clock import Clock

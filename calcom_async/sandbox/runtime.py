@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from aiohttp import web
 
-from calcom_async.sandbox.http.server import Server
-
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 T = TypeVar("T")
 
 
 class Runtime:
     """A running server; it runs from construction until `stop()`."""
 
-    def __init__(self, server: Server, port: int) -> None:
+    def __init__(self, handler: Handler, host: str, port: int) -> None:
         self.port: int = port
-        self._server = server
+        self._host = host
+        self._handler = handler
         self._tasks: set[asyncio.Task[None]] = set()
         self._ready = threading.Event()
         self._failure: BaseException | None = None
@@ -72,8 +72,8 @@ class Runtime:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         # The default of Node.js, which the real server sends in its Keep-Alive header.
-        server = web.Server(self._server, keepalive_timeout=5.0, access_log=None)
-        listener = await self._loop.create_server(server, "127.0.0.1", self.port)
+        server = web.Server(self._handler, keepalive_timeout=5.0, access_log=None)
+        listener = await self._loop.create_server(server, self._host, self.port)
         self.port = listener.sockets[0].getsockname()[1]
         self._ready.set()
         try:

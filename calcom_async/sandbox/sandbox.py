@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from functools import cache, partial
+from secrets import token_urlsafe
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -21,11 +22,13 @@ from calcom_async.sandbox import (
     version_2024_04_15,
     webhooks,
 )
+from calcom_async.sandbox.control.api import ControlApi
+from calcom_async.sandbox.http.changes import Changes
 from calcom_async.sandbox.http.context import Context, Settings
 from calcom_async.sandbox.http.events import EventBus
 from calcom_async.sandbox.http.faults import Faults
-from calcom_async.sandbox.http.messages import RecordedRequest
 from calcom_async.sandbox.http.rate_limiter import RateLimiter
+from calcom_async.sandbox.http.request_log import RequestLog
 from calcom_async.sandbox.http.routing import Route, RouteTable
 from calcom_async.sandbox.http.server import Server
 from calcom_async.sandbox.http.server_kind import ServerKind, ServerName, server_kind
@@ -33,7 +36,7 @@ from calcom_async.sandbox.runtime import Runtime
 from calcom_async.sandbox.seed.world import API_KEY, seed_store
 from calcom_async.sandbox.state.clock import Clock
 from calcom_async.sandbox.state.store import Store
-from calcom_async.sandbox.webhooks.delivery import Delivery, deliver, deliveries
+from calcom_async.sandbox.webhooks.delivery import Delivery, deliver, deliveries, is_loopback_host
 from calcom_async.sandbox.webhooks.scheduled import plan
 
 T = TypeVar("T")
@@ -78,7 +81,8 @@ class Sandbox:
       `booking_conflict_error`, or the 400 of a time that is taken. Pending or overlapping bookings, and more attendees
       than seats, are not prevented. Without `races`, creations run one after another.
     - `legacy_formats`: also accept the parameter names and values of older documentation.
-    - `port`: 0 selects a free port.
+    - `host`, `port`: where to listen; port 0 selects a free one. Another host than a loopback address needs
+      `allow_remote`. Then `/_sandbox/` can be used only with `control_token`, which is random unless it is given.
     """
 
     def __init__(
@@ -95,8 +99,13 @@ class Sandbox:
         unstable_order: bool = False,
         races: bool = False,
         legacy_formats: bool = False,
+        host: str = "127.0.0.1",
         port: int = 0,
+        allow_remote: bool = False,
+        control_token: str | None = None,
     ) -> None:
+        if not allow_remote and not is_loopback_host(host):
+            raise ValueError(f"host must be a loopback address unless allow_remote is set, got {host!r}")
         self.api_key = API_KEY
         self.settings: Settings = Settings(
             UNLIMITED if rate_limit is None else rate_limit, window, block, races, legacy_formats
@@ -105,7 +114,7 @@ class Sandbox:
         self.store: Store = Store(seed=seed, ties=ties, unstable_order=unstable_order)
         self.faults: Faults = Faults(seed)
         self.rate_limiter: RateLimiter = RateLimiter()
-        self.requests: list[RecordedRequest] = []
+        self.requests: RequestLog = RequestLog()
         self.handler_errors: list[Exception] = []
         """Unplanned errors of handlers. Each was also logged, and the client received a 500."""
         self.context: Context = Context(
@@ -114,6 +123,7 @@ class Sandbox:
             self.settings,
             server_kind(server),
             EventBus(),
+            Changes(),
             base_url=lambda: self.url,
             spawn=self.spawn,
             on_error=self.handler_errors.append,
@@ -123,14 +133,19 @@ class Sandbox:
         self.context.events.subscribe(partial(plan, self.context))
         self._bookings = bookings
         self._seed = seed
+        self._host = host
         self._port = port
+        self._allow_remote = allow_remote
+        self.control_token: str | None = control_token or (token_urlsafe(24) if allow_remote else None)
         self._runtime: Runtime | None = None
         self._seed_store()
 
     def start(self) -> Self:
         """Start to listen, and return when requests are accepted. Raises OSError if the port is in use."""
         if self._runtime is None:
-            self._runtime = Runtime(self.server(_route_table(self.context.server)), self._port)
+            server = self.server(_route_table(self.context.server))
+            control = ControlApi(self, server, token=self.control_token, remote=self._allow_remote)
+            self._runtime = Runtime(control, self._host, self._port)
         return self
 
     def stop(self) -> None:
@@ -152,7 +167,9 @@ class Sandbox:
     @property
     def url(self) -> str:
         """The base URL for a client, `http://127.0.0.1:PORT/v2`."""
-        return f"http://127.0.0.1:{self._running.port}/v2"
+        # A client on this machine cannot connect to the address that means all of its addresses.
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._running.port}/v2"
 
     @property
     def deliveries(self) -> list[Delivery]:

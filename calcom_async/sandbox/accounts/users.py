@@ -96,10 +96,15 @@ def change_profile(user: dict[str, Any], values: dict[str, Any], *, verifies_ema
         user["metadata"] = user["metadata"] | {"emailChangeWaitingForVerification": values["email"]}
 
 
+def profile_view(user: dict[str, Any]) -> dict[str, Any]:
+    """Return a user as JSON, with the fields that all kinds of servers know."""
+    return {wire: user[ours] for wire, ours in _WIRE.items()}
+
+
 def me_view(call: Call, *, organization: bool) -> dict[str, Any]:
     """Return the profile as JSON; the response to a GET also has the organization."""
     user = call.user
-    shown = {wire: user[ours] for wire, ours in _WIRE.items()}
+    shown = profile_view(user)
     if call.server.profile_has_locale:
         shown["locale"] = user["locale"]
     if organization and user["organization_id"] is not None:

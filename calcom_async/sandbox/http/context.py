@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from calcom_async.sandbox.http.changes import Changes
 from calcom_async.sandbox.http.events import EventBus
 from calcom_async.sandbox.http.server_kind import ServerKind
 from calcom_async.sandbox.state.clock import Clock
@@ -32,6 +33,8 @@ class Context:
     settings: Settings
     server: ServerKind
     events: EventBus
+    changes: Changes
+    """Is notified of every recorded request and webhook delivery."""
     base_url: Callable[[], str]
     """Returns the base URL, which is known only while the sandbox runs."""
     spawn: Callable[[Coroutine[Any, Any, None]], None]

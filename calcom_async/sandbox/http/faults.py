@@ -11,23 +11,30 @@ import random
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Literal
 
 from calcom_async.sandbox.http.errors import HttpError, by_status, no_envelope, string_details
 from calcom_async.sandbox.state.store import Store
 
+_WILD = re.compile(r"(\*|\{\w+\})")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 Cut = Literal["before", "after"]
 _PROXY_PAGE = "<html>\n<head><title>{0}</title></head>\n<body><center><h1>{0}</h1></center></body>\n</html>\n"
 
 
 @dataclass(slots=True)
 class Fault:
-    """A fault on a route; `times` and `after` count down with each matching request."""
+    """A fault on a route; `times` and `after` count down with each matching request.
+
+    `number` counts from 1 since the last `clear`. `struck` is how often the fault has occurred.
+    """
 
     method: str
-    path: re.Pattern[str]
+    path: str
+    pattern: re.Pattern[str]
     times: int | None
     after: int = 0
     probability: float | None = None
@@ -39,10 +46,12 @@ class Fault:
     invalid_body: bool = False
     truncated: bool = False
     html: bool = False
+    number: int = 0
+    struck: int = 0
 
     def matches(self, method: str, path: str) -> bool:
         """Return whether the fault is for this method and path."""
-        return self.method in {"*", method} and self.path.fullmatch(path) is not None
+        return self.method in {"*", method} and self.pattern.fullmatch(path) is not None
 
     @property
     def replaces_response(self) -> bool:
@@ -76,6 +85,7 @@ class Faults:
         # The same script of faults occurs again after a reset.
         self._rng = random.Random(self._seed)
         self._faults: list[Fault] = []
+        self._added = 0
         self._callbacks: list[tuple[str, re.Pattern[str], Callable[[Store], object]]] = []
         self.fired: int = 0
         return self
@@ -106,11 +116,12 @@ class Faults:
         - `times`, `after`, `probability`: the fault occurs once after the first `after` matches, `times` times, or with
           this probability at each match.
 
-        If several faults are due, the one that was added first occurs.
+        If several faults are due, the one that was added first occurs. Raises ValueError for a fault that cannot occur.
         """
         fault = Fault(
             method.upper(),
-            _pattern(path),
+            path,
+            path_pattern(path),
             1 if times is None and probability is None else times,
             after,
             probability,
@@ -123,18 +134,30 @@ class Faults:
             truncated=truncated,
             html=html,
         )
-        if not (
-            fault.replaces_response or fault.cut or fault.slow or fault.invalid_body or fault.truncated or fault.headers
-        ):
-            raise ValueError("a fault needs one of: status, headers, body, cut, slow, invalid_body, truncated, html")
+        _check(fault)
         with self._lock:
+            self._added += 1
+            fault.number = self._added
             self._faults.append(fault)
         return self
+
+    def all(self) -> list[Fault]:
+        """Return the faults in the order in which they were added, with those that have occurred for the last time."""
+        with self._lock:
+            return [replace(fault) for fault in self._faults]
+
+    def remove(self, number: int) -> bool:
+        """Remove one fault. Return whether there was one with this number."""
+        with self._lock:
+            kept = [fault for fault in self._faults if fault.number != number]
+            found = len(kept) < len(self._faults)
+            self._faults = kept
+        return found
 
     def after_each(self, method: str, path: str, callback: Callable[[Store], object]) -> Faults:
         """Run `callback(store)` in the server's thread after every matching response, for instance to move rows."""
         with self._lock:
-            self._callbacks.append((method.upper(), _pattern(path), callback))
+            self._callbacks.append((method.upper(), path_pattern(path), callback))
         return self
 
     def match(self, method: str, path: str) -> Fault | None:
@@ -164,12 +187,33 @@ class Faults:
             return False
         if fault.times is not None:
             fault.times -= 1
+        fault.struck += 1
         return True
 
 
-def _pattern(path: str) -> re.Pattern[str]:
-    """Compile a path: `*` matches anything, `{name}` one segment; case and a trailing slash are ignored."""
-    parts = re.split(r"(\*|\{\w+\})", path.rstrip("/"))
+def _check(fault: Fault) -> None:
+    """Raise ValueError for a fault that does nothing or cannot be sent."""
+    if not (
+        fault.replaces_response or fault.cut or fault.slow or fault.invalid_body or fault.truncated or fault.headers
+    ):
+        effects = "a status, headers, a body, a cut, a delay, a proxy page, an invalid body, a truncated body"
+        raise ValueError(f"a fault needs one of: {effects}")
+    if fault.status is not None and not 200 <= fault.status <= 599:
+        raise ValueError(f"status must be from 200 to 599, got {fault.status}")
+    for name, value in fault.headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(f"headers must be names and texts without line breaks, got {name!r}: {value!r}")
+
+
+def path_pattern(path: str) -> re.Pattern[str]:
+    """Compile a path: `*` matches anything, `{name}` one segment; case and a trailing slash are ignored.
+
+    Raises ValueError for more than two `*`, or more than two placeholders in one segment.
+    """
+    # More of them would make the time to match a long path grow with its third power.
+    if path.count("*") > 2 or any(len(_WILD.findall(segment)) > 2 for segment in path.split("/")):
+        raise ValueError(f"a path must have at most two *, and two placeholders in a segment, got {path!r}")
+    parts = _WILD.split(path.rstrip("/"))
     wild = {"*": ".*"}
     source = "".join(wild.get(p, "[^/]+") if p.startswith(("*", "{")) else re.escape(p) for p in parts)
     return re.compile(source + "/?", re.IGNORECASE)

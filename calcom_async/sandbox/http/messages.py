@@ -42,18 +42,6 @@ PREFLIGHT_HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedRequest:
-    """A received request. Secrets in `headers` are `***`; `status` is 0 if a fault cut it before the server acted."""
-
-    method: str
-    path: str
-    query: list[tuple[str, str]]
-    headers: dict[str, str]
-    body: Any
-    status: int
-
-
 @dataclass(slots=True)
 class HttpRequest:
     """An HTTP request with its body. `raw` is None if the body was too large; `fault` describes an unreadable one."""
@@ -95,26 +83,26 @@ class HttpResponse:
 # --- reading and writing -------------------------------------------------------------------------------------------
 
 
-async def read_request(request: web.BaseRequest) -> HttpRequest:
+async def read_request(request: web.BaseRequest, *, body_limit: int = BODY_LIMIT) -> HttpRequest:
     """Read a request with its body from a connection."""
     raw_path, _, query = request.raw_path.partition("?")
-    body, fault = await _body(request)
+    body, fault = await _body(request, body_limit)
     return HttpRequest(
         request.method, _rewritten(raw_path), query, request.headers, body, request.remote or "local", fault
     )
 
 
-async def _body(request: web.BaseRequest) -> tuple[bytes | None, str]:
+async def _body(request: web.BaseRequest, limit: int) -> tuple[bytes | None, str]:
     """Return the body, or None if it is too large, and what is wrong with it. Decompression stops at the limit."""
-    if (request.content_length or 0) > BODY_LIMIT:
+    if (request.content_length or 0) > limit:
         return None, ""
     body = bytearray()
     try:
-        while len(body) <= BODY_LIMIT and (part := await request.content.readany()):
+        while len(body) <= limit and (part := await request.content.readany()):
             body += part
     except web.RequestPayloadError:
         return b"", "incorrect header check"
-    return (bytes(body), "") if len(body) <= BODY_LIMIT else (None, "")
+    return (bytes(body), "") if len(body) <= limit else (None, "")
 
 
 def _rewritten(path: str) -> str:

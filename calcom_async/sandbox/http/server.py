@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from inspect import isawaitable
+from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
@@ -31,8 +32,6 @@ from calcom_async.sandbox.http.messages import (
     PREFLIGHT_HEADERS,
     HttpRequest,
     HttpResponse,
-    RecordedRequest,
-    decode_body,
     encode_body,
     etag,
     json_response,
@@ -40,15 +39,13 @@ from calcom_async.sandbox.http.messages import (
     send_response,
 )
 from calcom_async.sandbox.http.rate_limiter import LimitResult, RateLimiter, rate_limit_error, rate_limit_headers
+from calcom_async.sandbox.http.request_log import RequestLog
 from calcom_async.sandbox.http.results import Data, Page, RawResponse, Status
 from calcom_async.sandbox.http.routing import Route, RouteTable
 from calcom_async.sandbox.http.server_kind import ServerKind
 from calcom_async.sandbox.state.store import Limit
 
 log: logging.Logger = logging.getLogger("calcom_async.sandbox")
-#: `Sandbox.requests` keeps at least this many of the latest requests. A sandbox may run for days.
-MIN_RECORDED = 10_000
-_SECRET_HEADERS = {"authorization", "x-cal-secret-key", "cookie"}
 
 
 class Server:
@@ -60,7 +57,7 @@ class Server:
         routes: RouteTable,
         faults: Faults,
         rate_limiter: RateLimiter,
-        requests: list[RecordedRequest],
+        requests: RequestLog,
     ) -> None:
         self._context = context
         self._routes = routes
@@ -71,6 +68,7 @@ class Server:
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Read a request, apply the scripted fault if one is due, and respond."""
         incoming = await read_request(request)
+        started = perf_counter()
         fault = self._faults.match(incoming.method, incoming.path)
         if fault is not None and fault.slow:
             await asyncio.sleep(fault.slow)
@@ -78,8 +76,15 @@ class Server:
             response = self._replaced(fault, incoming)
         else:
             response = await self.handle(incoming)
-        self._record(incoming, response.status)
+        self._requests.record(
+            incoming,
+            response,
+            time=self._context.clock.now(),
+            seconds=perf_counter() - started,
+            fault=None if fault is None else fault.number,
+        )
         self._faults.run_callbacks(incoming.method, incoming.path, self._context.store)
+        self._context.changes.notify()
         return await send_response(request, _corrupt(response, fault), fault)
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
@@ -205,14 +210,6 @@ class Server:
             return HttpResponse(0)
         status, body, content_type = fault.replacement()
         return HttpResponse(status, encode_body(body), content_type=content_type)
-
-    def _record(self, request: HttpRequest, status: int) -> None:
-        """Append the request to the recorded ones, without its secrets."""
-        headers = {name: "***" if name.lower() in _SECRET_HEADERS else value for name, value in request.headers.items()}
-        body = decode_body(request.raw)
-        self._requests.append(RecordedRequest(request.method, request.path, request.query, headers, body, status))
-        if len(self._requests) > 2 * MIN_RECORDED:
-            del self._requests[:-MIN_RECORDED]
 
 
 def _render(route: Route, result: object, server: ServerKind) -> HttpResponse:

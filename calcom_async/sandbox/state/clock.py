@@ -24,6 +24,11 @@ class Clock:
         """Return the same time as seconds since 1970."""
         return (time.time() if self._frozen is None else self._frozen) + self._shift
 
+    @property
+    def frozen(self) -> bool:
+        """Whether the clock stands still until it is moved."""
+        return self._frozen is not None
+
     def set(self, moment: datetime) -> None:
         """Freeze the clock at `moment` until `move` or `resume`."""
         if moment.tzinfo is None:

@@ -12,7 +12,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -212,8 +212,21 @@ async def _send(
     if context.server.sends_webhook_version:
         headers["X-Cal-Webhook-Version"] = webhook.get("version") or VERSION
     status, error = await _post(url, headers, body)
+    _record(context, Delivery(webhook["id"], url, trigger, headers, body, status, error))
+
+
+async def redeliver(context: Context, delivery: Delivery) -> Delivery:
+    """Send the same bytes and headers to the same address again, and record it as a delivery of its own."""
+    status, error = await _post(delivery.url, delivery.headers, delivery.body)
+    return _record(context, replace(delivery, status=status, error=error))
+
+
+def _record(context: Context, delivery: Delivery) -> Delivery:
+    """Keep a completed delivery."""
     kept = context.store.extras["deliveries"]
-    kept[len(kept)] = Delivery(webhook["id"], url, trigger, headers, body, status, error)
+    kept[len(kept)] = delivery
+    context.changes.notify()
+    return delivery
 
 
 async def _post(url: str, headers: dict[str, str], body: bytes) -> tuple[int | None, str | None]:
@@ -234,7 +247,11 @@ async def _post(url: str, headers: dict[str, str], body: bytes) -> tuple[int | N
 
 def is_loopback(url: str) -> bool:
     """Return whether a URL points to this machine."""
-    host = urlsplit(url).hostname or ""
+    return is_loopback_host(urlsplit(url).hostname or "")
+
+
+def is_loopback_host(host: str) -> bool:
+    """Return whether a host name or address is this machine."""
     if host == "localhost":
         return True
     try:

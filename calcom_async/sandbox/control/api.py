@@ -1,0 +1,143 @@
+"""From a request to `/_sandbox/...` to its response: who may send it, which operation it is, and what it contains."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from inspect import isawaitable
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from calcom_async.sandbox.control import clock, data, faults, openapi, recordings, settings
+from calcom_async.sandbox.control.operations import ControlError, Operation, Operations, find
+from calcom_async.sandbox.control.target import Target
+from calcom_async.sandbox.http.messages import HttpRequest, HttpResponse, json_response, read_request
+from calcom_async.sandbox.webhooks.delivery import is_loopback_host
+
+log: logging.Logger = logging.getLogger("calcom_async.sandbox")
+PREFIX = "/_sandbox"
+VERSION = "1"
+_DESCRIPTION = Operations()
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@_DESCRIPTION.add("GET", "/openapi.json")
+def read_openapi(sandbox: Target) -> dict[str, Any]:  # noqa: ARG001
+    """Read this document."""
+    return openapi.document(OPERATIONS, VERSION)
+
+
+OPERATIONS: list[Operation] = [
+    *settings.OPERATIONS,
+    *data.OPERATIONS,
+    *clock.OPERATIONS,
+    *faults.OPERATIONS,
+    *recordings.OPERATIONS,
+    *_DESCRIPTION,
+]
+
+
+class ControlApi:
+    """Handles the requests to `/_sandbox`, and passes the others on.
+
+    Without a `token` only this machine may send requests, and no web page but the console. With a `token` each request
+    needs it; `remote` also allows other host names.
+    """
+
+    def __init__(
+        self,
+        sandbox: Target,
+        otherwise: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        *,
+        token: str | None = None,
+        remote: bool = False,
+    ) -> None:
+        self._sandbox = sandbox
+        self._otherwise = otherwise
+        self._token = token
+        self._remote = remote
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Respond to a request from a connection."""
+        if not is_control_path(request.raw_path.partition("?")[0]):
+            return await self._otherwise(request)
+        response = await self.respond(await read_request(request, body_limit=_largest_body()))
+        sent = web.Response(status=response.status, body=response.body, headers=_HEADERS | response.headers)
+        if response.body:
+            sent.headers["Content-Type"] = response.content_type
+        return sent
+
+    async def respond(self, request: HttpRequest) -> HttpResponse:
+        """Return the response to a request to `/_sandbox`."""
+        try:
+            return await self._respond(request)
+        except ControlError as error:
+            return json_response(error.status, {"error": str(error)})
+        except Exception as error:
+            log.exception("the control operation %s %s failed", request.method, request.path)
+            self._sandbox.context.on_error(error)
+            return json_response(500, {"error": "the sandbox failed; its log says why"})
+
+    async def _respond(self, request: HttpRequest) -> HttpResponse:
+        """Check a request and call its operation."""
+        self._check_host(request.headers)
+        method = "GET" if request.method == "HEAD" else request.method
+        operation, path = find(OPERATIONS, method, request.path.removeprefix(PREFIX).removesuffix("/"))
+        if not operation.public:
+            self._check_token(request.headers)
+        if request.raw is None or len(request.raw) > operation.body_limit:
+            message = f"the body must have at most {operation.body_limit:,} bytes"
+            raise ControlError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
+        if request.fault:
+            raise ControlError(HTTPStatus.BAD_REQUEST, f"the body cannot be read: {request.fault}")
+        result = operation.handler(self._sandbox, **operation.arguments(request, path))
+        if isawaitable(result):
+            result = await result
+        if result is None:
+            return HttpResponse(operation.status)
+        return json_response(operation.status, result)
+
+    def _check_host(self, headers: Mapping[str, str]) -> None:
+        """Raise a 403 for a web page of another origin, and for a host name that only looks local (DNS rebinding)."""
+        host = headers.get("Host", "")
+        if not self._remote and not is_loopback_host(_host_name(host)):
+            raise ControlError(HTTPStatus.FORBIDDEN, "the Host header must be that of the sandbox")
+        origin = headers.get("Origin")
+        if origin is not None and origin.lower() not in {f"http://{host.lower()}", f"https://{host.lower()}"}:
+            raise ControlError(HTTPStatus.FORBIDDEN, "web pages of other origins may not control the sandbox")
+
+    def _check_token(self, headers: Mapping[str, str]) -> None:
+        """Raise a 401 for a request without the token, if there is one."""
+        if self._token is None:
+            return
+        sent = headers.get("Authorization", "").encode()
+        if not hmac.compare_digest(sent, f"Bearer {self._token}".encode()):
+            raise ControlError(HTTPStatus.UNAUTHORIZED, "send the token of the sandbox: Authorization: Bearer TOKEN")
+
+
+def is_control_path(path: str) -> bool:
+    """Return whether a path belongs to the control API."""
+    return path == PREFIX or path.startswith(f"{PREFIX}/")
+
+
+def _host_name(host: str) -> str:
+    """Return the name in a Host header, without the port."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _largest_body() -> int:
+    """Return the size of the largest body that an operation accepts."""
+    return max(operation.body_limit for operation in OPERATIONS)

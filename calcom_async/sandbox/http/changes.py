@@ -1,0 +1,38 @@
+"""Waiting for something to change in a sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+
+class Changes:
+    """Wakes coroutines that wait for a change; used only in the thread of the sandbox."""
+
+    def __init__(self) -> None:
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    def notify(self) -> None:
+        """Let every waiting coroutine check its condition again."""
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def wait_until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait until a condition holds, at most so many seconds. Return whether it holds."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not condition():
+                    await self._next()
+        except TimeoutError:
+            return condition()
+        return True
+
+    async def _next(self) -> None:
+        """Wait for the next change."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.add(future)
+        try:
+            await future
+        finally:
+            self._waiting.discard(future)

@@ -1,0 +1,94 @@
+"""The requests that a sandbox has received."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from calcom_async.sandbox.http.faults import path_pattern
+from calcom_async.sandbox.http.messages import HttpRequest, HttpResponse, decode_body
+
+#: The log keeps at least this many of the latest requests. A sandbox may run for days.
+MIN_RECORDED = 10_000
+_SECRET_HEADERS = {"authorization", "x-cal-secret-key", "cookie"}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRequest:
+    """A received request. Secrets in `headers` are `***`; `status` is 0 if a fault cut it before the server acted.
+
+    - `number`: counts from 1 and does not start again.
+    - `time`: the time of the sandbox's clock when the response was ready.
+    - `seconds`: the real time that the response took, with the delay of a fault.
+    - `remaining`: how many requests the rate limit leaves, or None if the request was not counted.
+    - `fault`: the number of the fault that occurred, or None.
+    """
+
+    method: str
+    path: str
+    query: list[tuple[str, str]]
+    headers: dict[str, str]
+    body: Any
+    status: int
+    number: int
+    time: datetime
+    seconds: float
+    remaining: int | None
+    fault: int | None
+
+
+class RequestLog(list[RecordedRequest]):
+    """The received requests in order of their responses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._recorded = 0
+
+    def record(
+        self, request: HttpRequest, response: HttpResponse, *, time: datetime, seconds: float, fault: int | None
+    ) -> None:
+        """Append a request with its response, without its secrets."""
+        self._recorded += 1
+        headers = {name: "***" if name.lower() in _SECRET_HEADERS else value for name, value in request.headers.items()}
+        self.append(
+            RecordedRequest(
+                request.method,
+                request.path,
+                request.query,
+                headers,
+                decode_body(request.raw),
+                response.status,
+                self._recorded,
+                time,
+                seconds,
+                _remaining(response.headers),
+                fault,
+            )
+        )
+        if len(self) > 2 * MIN_RECORDED:
+            del self[:-MIN_RECORDED]
+
+    def matching(
+        self, *, method: str = "*", path: str = "*", status: int | None = None, after: int = 0
+    ) -> list[RecordedRequest]:
+        """Return the requests with a method, path and status, and with a number above `after`.
+
+        Method and path are those of `Faults.add`: `*` and `{placeholders}` match anything.
+        """
+        verb, pattern = method.upper(), path_pattern(path)
+        return [
+            request
+            for request in self
+            if request.number > after
+            and verb in {"*", request.method}
+            and status in {None, request.status}
+            and pattern.fullmatch(request.path)
+        ]
+
+
+def _remaining(headers: Mapping[str, str]) -> int | None:
+    """Return what the rate limit leaves, as the response says; with several limits the smallest number."""
+    numbers = [int(value) for name, value in headers.items() if name.startswith("X-RateLimit-Remaining")]
+    return min(numbers, default=None)
