@@ -22,7 +22,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "calcom_async"
 LAYERS: tuple[str, ...] = (
     "_lazy _version error_reasons lenient_json versions",
     "errors models secret",
-    "extras rate_limit_window rate_limit_state error_body booking_links deprecation",
+    "extras file_lock rate_limit_window rate_limit_state error_body booking_links deprecation",
     "time_ranges",
     "config requests decoding responses pagination events",
     "rate_limiter redis_script redis_rate_limiter auth",

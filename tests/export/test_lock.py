@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from cli_process import TIMEOUT, cli_environment
 
-from calcom_async import ExportError, ExportLockedError
-from calcom_async.export import ExportLockWarning, lock
+from calcom_async import ExportError, ExportLockedError, file_lock
+from calcom_async.export import ExportLockWarning
 from calcom_async.export.lock import exclusive
 
 HOLD = "import sys; from pathlib import Path; from calcom_async.export.lock import exclusive\n"
@@ -139,7 +139,7 @@ def test_a_lock_file_that_is_deleted_while_it_is_locked_is_created_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lock on a deleted file excludes no other process, so the file is opened again."""
-    acquire, calls = lock._lock, []
+    acquire, calls = file_lock._lock, []
 
     def deleted_first(file: int) -> None:
         if not calls:
@@ -147,7 +147,7 @@ def test_a_lock_file_that_is_deleted_while_it_is_locked_is_created_again(
         calls.append(file)
         acquire(file)
 
-    monkeypatch.setattr(lock, "_lock", deleted_first)
+    monkeypatch.setattr(file_lock, "_lock", deleted_first)
     with exclusive(folder / "a"):
         assert len(calls) == 2
         assert (folder / "a.lock").exists()
@@ -176,7 +176,7 @@ def test_a_file_system_without_locks_is_a_warning(number: int, folder: Path, mon
     def unsupported(_: int) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(lock, "_lock", unsupported)
+    monkeypatch.setattr(file_lock, "_lock", unsupported)
     with pytest.warns(ExportLockWarning, match=f"{folder} is on a file system without locks"), exclusive(folder / "a"):
         assert is_locked(folder / "a")
     assert list(folder.iterdir()) == []
@@ -192,6 +192,6 @@ def test_a_lock_that_fails_is_an_export_error(folder: Path, monkeypatch: pytest.
     def failing(_: int) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(lock, "_lock", failing)
+    monkeypatch.setattr(file_lock, "_lock", failing)
     with pytest.raises(ExportError, match="cannot lock"), exclusive(folder / "b"):
         pass
