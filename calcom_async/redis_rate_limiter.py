@@ -20,19 +20,18 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from math import ceil, inf
-from typing import Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 import msgspec
 
 from calcom_async.errors import ConfigError, RateLimit
-from calcom_async.extras import import_extra
 from calcom_async.rate_limit_state import Bucket, BucketState, Permit
 from calcom_async.rate_limit_window import MAX_LIMIT, MAX_NAMED_LIMITS, MAX_RESET, WindowEstimate
 from calcom_async.rate_limiter import BATCH, BucketQueue, TokenBucket, Waiter
 from calcom_async.redis_script import RedisScript
 from calcom_async.secret import Secret
 
-with import_extra("RedisTokenBucket", "redis"):
+if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 RECONNECT_INTERVAL = 1.0

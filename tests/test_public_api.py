@@ -70,7 +70,7 @@ ROOT = Path(calcom_async.__file__).parent.parent
 @pytest.mark.parametrize(
     ("module", "library", "advice"),
     [
-        ("redis_rate_limiter", "redis", "RedisTokenBucket needs redis: pip install 'calcom-async[redis]'"),
+        ("redis_connection", "redis", "a connection to Redis needs redis: pip install 'calcom-async[redis]'"),
         ("export.dlt_source", "dlt", "the dlt source needs dlt: pip install 'calcom-async[dlt]'"),
         ("export.distributed", "distributed", "a Dask cluster needs distributed: pip install 'calcom-async[dask]'"),
     ],

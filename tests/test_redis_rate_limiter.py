@@ -436,7 +436,7 @@ class TestWithoutRedis:
 
     async def test_a_redis_that_does_not_respond(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A Redis that accepts the connection and does not respond is unavailable after a timeout."""
-        monkeypatch.setattr("calcom_async.redis_script.SCRIPT_TIMEOUT", 0.05)
+        monkeypatch.setattr("calcom_async.redis_script.REPLY_TIMEOUT", 0.05)
 
         async def never_respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with closing(writer):
