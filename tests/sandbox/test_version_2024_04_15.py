@@ -193,3 +193,99 @@ def test_seats_are_reserved_in_an_existing_booking_only(api: ApiClient) -> None:
     assert api.post("/v2/slots/reserve", SLOT | {"eventTypeId": 3}).status == 201
     assert not api.sandbox.store.reservations
     assert api.post("/v2/slots/reserve", SLOT | {"eventTypeId": 99}).error == (404, "Event Type not found")
+
+
+# --- event types
+
+
+def post_event_type(api: ApiClient, **more: Any) -> Any:
+    return api.post("/v2/event-types", {"title": "Cooking", "slug": "cooking", "length": 60, **more})
+
+
+def test_an_event_type_has_a_length_and_columns(api: ApiClient) -> None:
+    """A new event type has the names of the database, and later versions show the same record."""
+    place = {"type": "inPerson", "address": "Via Bari 10", "displayLocationPublicly": True}
+    locations = [place, {"type": "integrations:daily"}, {"type": "Online", "link": "https://a.test"}]
+    data = post_event_type(api, locations=locations, slotInterval=15, hidden=True).data
+    assert (data["length"], data["userId"], data["periodType"], data["slotInterval"]) == (60, 1, "UNLIMITED", 15)
+    assert data["locations"] == locations
+    later = in_version(api, "2024-06-14").get(f"/v2/event-types/{data['id']}").data
+    assert (later["lengthInMinutes"], later["hidden"]) == (60, True)
+    assert later["locations"][:2] == [
+        {"type": "address", "address": "Via Bari 10", "public": True},
+        {"type": "integration", "integration": "cal-video"},
+    ]
+
+
+def test_the_length_of_later_versions_is_unknown(api: ApiClient) -> None:
+    """`lengthInMinutes` is dropped, so the length is missing; a used slug is a 400."""
+    response = api.post("/v2/event-types", {"title": "T", "slug": "t", "lengthInMinutes": 30})
+    assert response.constraints["length"] == {
+        "min": "length must not be less than 1",
+        "isNumber": "length must be a number conforming to the specified constraints",
+    }
+    assert post_event_type(api, slug="thirty").error == (400, "User already has an event type with this slug.")
+
+
+@pytest.mark.parametrize("version", ["", "2024-06-11"])
+def test_event_types_are_listed_in_groups(api: ApiClient, version: str) -> None:
+    """The first group has the caller's own event types, the others those of a team each."""
+    data = in_version(api, version).get("/v2/event-types").data
+    assert list(data) == ["eventTypeGroups", "profiles", "allUsersAcrossAllEventTypes"]
+    own, team, *_ = data["eventTypeGroups"]
+    assert [record["slug"] for record in own["eventTypes"]] == ["thirty", "sixty", "class"]
+    assert (own["teamId"], own["profile"]["slug"]) == (None, "ana")
+    assert (team["teamId"], team["membershipRole"]) == (2, "OWNER")
+    assert [profile["teamId"] for profile in data["profiles"]] == [group["teamId"] for group in data["eventTypeGroups"]]
+    seated = own["eventTypes"][2]
+    assert seated["seatsPerTimeSlot"]
+    assert seated["userIds"] == [1]
+
+
+def test_a_single_event_type_is_inside_of_an_object(api: ApiClient) -> None:
+    """The event type stands below `eventType`; a foreign one is a 404."""
+    data = api.get("/v2/event-types/1").data
+    assert (data["eventType"]["slug"], data["eventType"]["length"]) == ("thirty", 30)
+    assert data["eventType"]["users"][0]["username"] == "ana"
+    assert ApiClient(api.sandbox, key="cal_sandbox_bo").get("/v2/event-types/1").error == (
+        404,
+        "Event type with id 1 not found",
+    )
+
+
+def test_an_update_replaces_custom_booking_fields(api: ApiClient) -> None:
+    """Booking fields are stored with `name`, and an update without them deletes the custom ones."""
+    color = {
+        "name": "color",
+        "type": "radio",
+        "label": "Color",
+        "required": True,
+        "options": [{"label": "Red", "value": "Red"}],
+    }
+    data = api.patch("/v2/event-types/1", {"title": "New", "bookingFields": [color], "seatsPerTimeSlot": 4}).data
+    assert (data["title"], data["seatsPerTimeSlot"]) == ("New", 4)
+    stored = next(field for field in data["bookingFields"] if field["name"] == "color")
+    assert color.items() <= stored.items()
+    names = [field["name"] for field in api.patch("/v2/event-types/1", {"length": 20}).data["bookingFields"]]
+    assert names == ["name", "email", "location", "title", "notes", "guests", "rescheduleReason"]
+    assert in_version(api, "2024-06-14").get("/v2/event-types/1").data["lengthInMinutes"] == 20
+
+
+def test_an_event_type_is_deleted(api: ApiClient) -> None:
+    """A deletion returns four fields, with the length under its old name."""
+    event_type_id = post_event_type(api).data["id"]
+    path = f"/v2/event-types/{event_type_id}"
+    assert api.delete(path).data == {"id": event_type_id, "length": 60, "slug": "cooking", "title": "Cooking"}
+    assert api.delete(path).status == 404
+
+
+def test_public_event_types_need_no_credentials(api: ApiClient) -> None:
+    """Anybody may read event types by user and slug; a private place is left out, and an unknown slug is null."""
+    post_event_type(api, locations=[{"type": "inPerson", "address": "Via Bari 10"}], hidden=True)
+    public = ApiClient(api.sandbox, key=None)
+    data = public.get("/v2/event-types/ana/cooking/public").data
+    assert (data["length"], data["locations"]) == (60, [{"type": "inPerson"}])
+    assert data["schedule"]["timeZone"]
+    assert public.get("/v2/event-types/ana/nope/public").data is None
+    assert [record["slug"] for record in public.get("/v2/event-types/ana/public").data] == ["thirty", "sixty", "class"]
+    assert public.get("/v2/event-types/nobody/public").error == (404, 'User with username "nobody" not found')

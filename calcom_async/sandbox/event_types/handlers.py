@@ -53,7 +53,7 @@ _ORGANIZATION_LIST = paged_form(*SORTED.fields.values())
 def create_event_type(call: Call) -> object:
     """Create an event type. A slug that the user already has is a 400."""
     body = _body(call, CREATE, NEWER_CREATE)
-    if _by_slug(call.store, call.user["id"], body["slug"]):
+    if by_slug(call.store, call.user["id"], body["slug"]):
         raise errors.bad_request("User already has an event type with this slug.")
     record = new_event_type(call.store, call.user["id"], body, now=call.clock.now())
     return user_view(call.store, record, newer=_is_newer(call))
@@ -122,7 +122,7 @@ def _owned(store: Store, user_id: int | None) -> list[EventType]:
     return [record for record in store.event_types.values() if user_id is not None and record["ownerId"] == user_id]
 
 
-def _by_slug(store: Store, user_id: int, slug: str) -> list[EventType]:
+def by_slug(store: Store, user_id: int, slug: str) -> list[EventType]:
     """List a user's event types with this slug."""
     return [record for record in _owned(store, user_id) if record["slug"] == slug]
 
@@ -162,14 +162,14 @@ def update_event_type(call: Call) -> object:
     # The text cannot tell a foreign event type from a missing one; DELETE tells them apart.
     if record is None or record["ownerId"] != call.user["id"]:
         raise errors.not_found(f"Event type with id {event_type_id} not found")
-    if "slug" in body and _by_slug(call.store, call.user["id"], body["slug"]) not in ([], [record]):
+    if "slug" in body and by_slug(call.store, call.user["id"], body["slug"]) not in ([], [record]):
         raise errors.no_details(400, "TRPCError", "error_event_type_url_duplicate")
     change_event_type(call.store, record, body, now=call.clock.now())
     return user_view(call.store, record, newer=_is_newer(call))
 
 
 @ROUTES.add("DELETE", "/v2/event-types/{eventTypeId}", version=VERSION, auth="guarded")
-def delete_event_type(call: Call) -> object:
+def delete_event_type(call: Call) -> dict[str, Any]:
     """Delete an event type. A foreign one is a 403 here, while reading it is a 404."""
     record = _existing(call, call.store.event_types.get(call.int_path("eventTypeId")))
     if record["ownerId"] != call.user["id"]:

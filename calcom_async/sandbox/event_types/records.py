@@ -187,6 +187,8 @@ def _apply_lengths(record: EventType, body: Mapping[str, Any]) -> None:
 def _apply_lists(store: Store, record: EventType, body: Mapping[str, Any]) -> None:
     """Write locations and booking fields."""
     of_team = is_team_event_type(record)
+    if "_locations" in body:
+        record["locations"] = body["_locations"]
     if body.get("locations") is not None:
         record["locations"] = locations(body["locations"], of_team=of_team)
         if record["ownerId"] is not None:
