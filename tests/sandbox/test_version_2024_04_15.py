@@ -289,3 +289,182 @@ def test_public_event_types_need_no_credentials(api: ApiClient) -> None:
     assert public.get("/v2/event-types/ana/nope/public").data is None
     assert [record["slug"] for record in public.get("/v2/event-types/ana/public").data] == ["thirty", "sixty", "class"]
     assert public.get("/v2/event-types/nobody/public").error == (404, 'User with username "nobody" not found')
+
+
+# --- bookings
+
+
+def at(hour: int, minute: int = 0) -> str:
+    return f"{MONDAY}T{hour:02}:{minute:02}:00.000Z"
+
+
+def booking_body(start: str = at(10), **more: Any) -> dict[str, Any]:
+    return {
+        "start": start,
+        "eventTypeId": 1,
+        "timeZone": "Europe/London",
+        "language": "en",
+        "metadata": {"meetingType": "link"},
+        "responses": {"name": "Ada", "email": "ada@example.com", "notes": "test", "guests": ["bob@example.com"]},
+        **more,
+    }
+
+
+def test_a_booking_is_the_same_record_in_all_versions(api: ApiClient) -> None:
+    """A creation returns nearly all columns; later versions show the booking in their own form."""
+    data = api.post("/v2/bookings", booking_body(end=at(10, 30))).data
+    assert (data["startTime"], data["endTime"], data["status"]) == (at(10), at(10, 30), "ACCEPTED")
+    assert data["responses"] | {"location": None} == booking_body()["responses"] | {"location": None}
+    assert {"idempotencyKey", "userPrimaryEmail", "creationSource", "iCalUID", "scheduledJobs"} <= data.keys()
+    later = in_version(api, "2024-08-13").get(f"/v2/bookings/{data['uid']}").data
+    assert (later["start"], later["status"], later["metadata"]) == (at(10), "accepted", {"meetingType": "link"})
+    assert [person["email"] for person in later["attendees"]] == ["ada@example.com", "bob@example.com"]
+    info = ApiClient(api.sandbox, key=None).get(f"/v2/bookings/{data['uid']}").data
+    assert (info["startTime"], info["user"]["username"], info["eventType"]["slug"]) == (at(10), "ana", "thirty")
+    assert api.get("/v2/bookings/nope").error == (404, "Booking with UID=nope does not exist.")
+    assert api.get(f"/v2/bookings/{data['uid']}/reschedule").data["startTime"] == at(10)
+
+
+def test_a_booking_of_later_versions_lacks_fields(api: ApiClient) -> None:
+    """The body of later versions is a 400 that names the missing time zone, language and metadata."""
+    attendee = {"name": "Ada", "email": "ada@example.com", "timeZone": "UTC"}
+    response = api.post("/v2/bookings", {"start": at(10), "eventTypeId": 1, "attendee": attendee})
+    assert response.constraints.keys() == {"timeZone", "language", "metadata"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"start": at(12)}, (400, "no_available_users_found_error")),
+        ({"start": f"{MONDAY}T03:00:00Z"}, (400, "no_available_users_found_error")),
+        ({"start": "2026-12-02T09:00:00Z"}, (400, "booking_time_out_of_bounds_error")),
+        ({"start": "2026-12-01T09:00:00Z"}, (400, "Attempting to book a meeting in the past.")),
+        ({"end": at(11)}, (400, "Invalid event length")),
+        ({"eventTypeId": 99}, (404, "event_type_not_found_error")),
+        ({"rescheduleUid": "nope"}, (404, "booking_not_found_error")),
+    ],
+)
+def test_errors_have_internal_names(api: ApiClient, changes: dict[str, Any], error: tuple[int, str]) -> None:
+    """Errors of the booking core are `HttpException`s with its own names."""
+    api.post("/v2/bookings", booking_body(at(12)))
+    response = api.post("/v2/bookings", booking_body(**changes))
+    assert response.error == error
+    assert response.body["error"]["code"] == "HttpException"
+    assert response.body["error"]["details"] == error[1]
+
+
+def test_a_split_name_and_locations(api: ApiClient) -> None:
+    """A name may be an object; a location is the text of the attendee, or the place of the event type."""
+    api.patch("/v2/event-types/1", {"locations": [{"type": "link", "link": "https://meet.test/a"}]})
+    responses = {"name": {"firstName": "John", "lastName": "Doe"}, "email": "john@example.com"}
+    link = api.post(
+        "/v2/bookings", booking_body(responses=responses | {"location": {"value": "link", "optionValue": ""}})
+    )
+    assert (link.data["location"], link.data["attendees"][0]["name"]) == ("https://meet.test/a", "John Doe")
+    phone = {"value": "phone", "optionValue": "+37255556666"}
+    assert api.post("/v2/bookings", booking_body(at(11), responses=responses | {"location": phone})).data[
+        "location"
+    ] == ("+37255556666")
+    assert (
+        api.post("/v2/bookings", booking_body(at(13), locationUrl="https://b.test")).data["location"]
+        == "https://b.test"
+    )
+
+
+def test_a_booking_is_moved_by_a_creation(api: ApiClient) -> None:
+    """`rescheduleUid` moves a booking: the old one is cancelled, and the body's metadata replaces the old one's."""
+    uid = api.post("/v2/bookings", booking_body()).data["uid"]
+    data = api.post("/v2/bookings", booking_body(at(14), rescheduleUid=uid, metadata={"a": "b"})).data
+    assert (data["startTime"], data["fromReschedule"], data["metadata"]) == (at(14), uid, {"a": "b"})
+    assert api.sandbox.store.bookings[uid].to_uid == data["uid"]
+    again = api.post("/v2/bookings", booking_body(at(15), rescheduleUid=uid))
+    assert again.error == (400, "cancelled_bookings_cannot_be_rescheduled")
+
+
+def test_a_series_is_an_array_of_bookings(api: ApiClient) -> None:
+    """Each object is one occurrence and needs an end; an empty array is a 500."""
+    body = [booking_body(at(hour), end=at(hour, 30)) for hour in (9, 10)]
+    series = api.post("/v2/bookings/recurring", body).data
+    assert [booking["startTime"] for booking in series] == [at(9), at(10)]
+    assert len({booking["recurringEventId"] for booking in series}) == 1
+    assert api.post("/v2/bookings/recurring", [booking_body(at(15))]).error == (400, "no_available_users_found_error")
+    assert api.post("/v2/bookings/recurring", []).status == 500
+    info = api.get("/v2/bookings").data["recurringInfo"]
+    assert (info[0]["count"], info[0]["firstDate"], info[0]["bookings"]["ACCEPTED"]) == (2, at(9), [at(9), at(10)])
+    cancelled = api.post(
+        f"/v2/bookings/{series[0]['uid']}/cancel", {"cancellationReason": "no", "allRemainingBookings": True}
+    )
+    assert cancelled.status == 201
+    assert {booking.status for booking in api.sandbox.store.bookings.values()} == {"cancelled"}
+
+
+def test_a_seat_is_booked_and_cancelled(api: ApiClient) -> None:
+    """A seat has a uid in the response; its cancellation removes the attendee alone."""
+    uids = []
+    for name in ("ada", "bo"):
+        responses = {"name": name, "email": f"{name}@example.com"}
+        uids.append(api.post("/v2/bookings", booking_body(eventTypeId=3, responses=responses)).data)
+    assert uids[0]["uid"] == uids[1]["uid"]
+    path = f"/v2/bookings/{uids[0]['uid']}/cancel"
+    anonymous = ApiClient(api.sandbox, key=None)
+    assert anonymous.post(path, {"seatReferenceUid": uids[0]["seatReferenceUid"]}).data["onlyRemovedAttendee"] is True
+    assert len(api.get("/v2/bookings").data["bookings"][0]["seatsReferences"]) == 1
+    moved = booking_body(at(14), eventTypeId=3, rescheduleUid=uids[1]["seatReferenceUid"])
+    assert api.post("/v2/bookings", moved).data["startTime"] == at(14)
+
+
+def test_a_booking_is_cancelled(api: ApiClient) -> None:
+    """A cancellation is a 201 with three fields; hosts need a reason, and a number is no uid."""
+    data = api.post("/v2/bookings", booking_body()).data
+    path = f"/v2/bookings/{data['uid']}/cancel"
+    assert api.post(path).error == (400, "Cancellation reason is required")
+    response = api.post(path, {"cancellationReason": "no time", "unknown": 1})
+    assert (response.status, response.data) == (
+        201,
+        {"bookingId": data["id"], "bookingUid": data["uid"], "onlyRemovedAttendee": False},
+    )
+    assert api.get(f"/v2/bookings/{data['uid']}").data["cancellationReason"] == "no time"
+    assert api.post(path).message.startswith("Can't cancel booking with uid=")
+    assert api.post("/v2/bookings/1/cancel").error == (400, "Please provide booking uid instead of booking id.")
+    assert api.post("/v2/bookings/nope/cancel").error == (404, "Booking with UID=nope does not exist.")
+
+
+def test_absent_people(api: ApiClient) -> None:
+    """People are marked as absent under the old names, also before the start."""
+    uid = api.post("/v2/bookings", booking_body()).data["uid"]
+    absences = [{"email": "ada@example.com", "noShow": True}]
+    data = api.post(f"/v2/bookings/{uid}/mark-no-show", {"noShowHost": True, "attendees": absences}).data
+    assert (data["attendees"], data["noShowHost"]) == (absences, True)
+    assert [person["noShow"] for person in api.get("/v2/bookings").data["bookings"][0]["attendees"]] == [True, False]
+
+
+def test_rows_of_the_list_have_all_fields(api: ApiClient) -> None:
+    """A row has the columns of the booking, and parts of its event type, references, seats and people."""
+    api.post("/v2/bookings", booking_body())
+    api.sandbox.store.bookings[next(iter(api.sandbox.store.bookings))].references.append(
+        {"type": "google_calendar", "eventUid": "e1"}
+    )
+    row = api.get("/v2/bookings").data["bookings"][0]
+    assert row.keys() == {
+        *("id", "uid", "title", "userPrimaryEmail", "description", "customInputs", "startTime", "endTime", "createdAt"),
+        *("updatedAt", "metadata", "responses", "recurringEventId", "location", "status", "paid", "fromReschedule"),
+        *("rescheduled", "isRecorded", "routedFromRoutingFormReponse", "eventType", "references", "payment", "user"),
+        *("attendees", "seatsReferences", "assignmentReason", "rescheduler"),
+    }
+    assert row["eventType"].keys() == {
+        *("slug", "id", "title", "eventName", "price", "recurringEvent", "currency", "metadata", "disableGuests"),
+        *("seatsShowAttendees", "seatsShowAvailabilityCount", "eventTypeColor", "customReplyToEmail", "length", "team"),
+        *("allowReschedulingPastBookings", "hideOrganizerEmail", "disableCancelling", "disableRescheduling"),
+        "schedulingType",
+    }
+    assert row["references"][0]["uid"] == "e1"
+    assert row["attendees"][0]["locale"] == "en"
+
+
+def test_filters_of_the_list(api: ApiClient) -> None:
+    """`filters[status]` selects one status, the limit is at most 100, and other values are a 400."""
+    api.post("/v2/bookings", booking_body())
+    assert api.get("/v2/bookings?filters[status]=past").data["bookings"] == []
+    assert len(api.get("/v2/bookings?filters[status]=upcoming&filters[eventTypeIds][]=1").data["bookings"]) == 1
+    assert api.get("/v2/bookings?filters[status]=nope").status == 400
+    assert api.get("/v2/bookings?limit=101").constraints.keys() == {"limit"}

@@ -50,7 +50,7 @@ async def book(call: Call, request: BookingRequest) -> list[Booking]:
     # Only the first occurrence was checked. A later one may overlap other bookings; the same start and end is a 409.
     if request.event_type.get("recurrence"):
         return _make_series(call, request, assignment)
-    return [_make(call, request, assignment)]
+    return [_make(call, request, assignment, recurring_uid=request.series_uid)]
 
 
 def _check_bookable(call: Call, request: BookingRequest) -> None:

@@ -53,6 +53,12 @@ def mark_absent(call: Call, booking: Booking, body: Wire) -> None:
             "Bookings can only be marked as absent after their scheduled start time. Current time in UTC+0: "
             f"{iso(now)}, Booking start time in UTC+0: {iso(booking.start)}"
         )
+    set_absent(call, booking, body)
+
+
+def set_absent(call: Call, booking: Booking, body: Wire) -> None:
+    """Mark people as absent, also before the start."""
+    now = call.clock.now()
     if body.get("host") is not None:
         booking.absent_host = body["host"]
     absences = {attendee["email"]: attendee["absent"] for attendee in body.get("attendees") or []}

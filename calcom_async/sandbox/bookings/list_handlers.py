@@ -1,4 +1,4 @@
-"""Handlers of the lists of bookings of a user, an organization, a team and a member; also the list of 2024-04-15."""
+"""Handlers of the lists of bookings of a user, an organization, a team and a member."""
 
 from __future__ import annotations
 
@@ -9,28 +9,19 @@ from calcom_async.sandbox.bookings.cursor_list import (
     VERSION,
     list_by_cursor,
 )
-from calcom_async.sandbox.bookings.filters import BookingQuery, select
 from calcom_async.sandbox.bookings.list_query import (
     OLD_TEAM_LIST,
     ORGANIZATION_LIST,
     TEAM_LIST,
     USER_LIST,
     list_bookings,
-    ordered,
 )
-from calcom_async.sandbox.bookings.lookup import find_booking
 from calcom_async.sandbox.bookings.permissions import BookingScope, booking_scope, members, organization_scope
-from calcom_async.sandbox.bookings.views import old_view
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.errors import forbidden
-from calcom_async.sandbox.http.forms import Field, Form, to_int
 from calcom_async.sandbox.http.routing import Routes
-from calcom_async.sandbox.state.booking import Booking
 
 ROUTES = Routes()
-
-
-OLD = ("2024-04-15", "2024-06-11", "2024-06-14")
 
 
 @ROUTES.add("GET", "/v2/bookings", version=("2024-08-13", "2026-02-25"), auth="guarded")
@@ -75,50 +66,3 @@ def get_team_bookings(call: Call) -> object:
     team = guarded_team(call, "TEAM_ADMIN")
     form = TEAM_LIST if call.server.team_bookings_have_all_filters else OLD_TEAM_LIST
     return list_bookings(call, form, BookingScope(frozenset(), frozenset({team["id"]})))
-
-
-# --- 2024-04-15
-
-OLD_LIST = Form(
-    Field("limit", optional=True, convert=to_int, default=10),
-    Field("cursor", optional=True, convert=to_int, default=0),
-)
-
-
-@ROUTES.add("GET", "/v2/bookings", version=OLD, auth="guarded")
-def get_old_bookings(call: Call) -> object:
-    """List ten upcoming bookings. This version ignores status, take and skip."""
-    # A client that forgets `cal-api-version` ends here: a 200 with ten rows in another shape.
-    values = OLD_LIST.read({name: value for name, value in call.fields.items() if name in OLD_LIST.fields})
-    filters = call.fields.get("filters")
-    status = filters.get("status") if isinstance(filters, dict) else None
-    query = BookingQuery(statuses=(status or "upcoming",), take=values["limit"], skip=values["cursor"])
-    rows = ordered(call.store, booking_scope(call.store, call.user["id"]), query.order)
-    selection = select(call.store, rows, query, call.clock.now())
-    reached = query.skip + len(selection.rows)
-    return {
-        "bookings": [old_view(call.store, booking) for booking in selection.rows],
-        "recurringInfo": _recurring_info(selection.rows),
-        "totalCount": selection.total,
-        "nextCursor": reached if reached < selection.total else None,
-    }
-
-
-@ROUTES.add("GET", "/v2/bookings/{bookingUid}", version=OLD, auth="public")
-def get_old_booking(call: Call) -> object:
-    """Return any booking in the form of 2024-04-15; no credentials are needed."""
-    return old_view(call.store, find_booking(call.store, call.path["bookingUid"]))
-
-
-def _recurring_info(rows: list[Booking]) -> list[dict[str, object]]:
-    """Return the series among the rows; the sandbox leaves out their dates."""
-    uids = dict.fromkeys(booking.recurring_uid for booking in rows if booking.recurring_uid)
-    return [
-        {
-            "recurringEventId": uid,
-            "count": sum(booking.recurring_uid == uid for booking in rows),
-            "firstDate": None,
-            "bookings": {},
-        }
-        for uid in uids
-    ]

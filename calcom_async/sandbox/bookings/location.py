@@ -51,10 +51,10 @@ def resolve_location(event_type: Wire, wanted: Any) -> ResolvedLocation:
 def default_location(event_type: Wire) -> str:
     """Return the first location of the event type, or Cal Video."""
     offered = event_type.get("locations") or []
-    return _offered_place(offered[0]) if offered else CAL_VIDEO
+    return offered_place(offered[0]) if offered else CAL_VIDEO
 
 
-def _offered_place(location: Wire) -> str:
+def offered_place(location: Wire) -> str:
     """Return what the server stores for a location of the event type."""
     kind = location["type"]
     if kind == "integration":
@@ -63,6 +63,14 @@ def _offered_place(location: Wire) -> str:
         return str(location.get(FROM_EVENT_TYPE[kind][0], ""))
     # Without a phone number or address the server stores the name of the location type.
     return FROM_ATTENDEE[kind][1] if kind in FROM_ATTENDEE else CAL_VIDEO
+
+
+def stored_type(location: Wire) -> str:
+    """Return the type of an event type's location as responses and the database name it."""
+    kind = location["type"]
+    if kind == "integration":
+        return internal_name(location["integration"])
+    return (FROM_EVENT_TYPE | FROM_ATTENDEE).get(kind, ("", "conferencing"))[1]
 
 
 def _from_text(text: str) -> ResolvedLocation:
@@ -82,7 +90,7 @@ def _from_object(event_type: Wire, wanted: Wire) -> ResolvedLocation:
         return _from_attendee(wanted)
     offered = next(location for location in event_type["locations"] if location["type"] == kind)
     filed = FROM_EVENT_TYPE.get(kind, ("", "conferencing"))[1]
-    return ResolvedLocation(_offered_place(offered), {"value": filed, "optionValue": ""})
+    return ResolvedLocation(offered_place(offered), {"value": filed, "optionValue": ""})
 
 
 def _from_attendee(wanted: Wire) -> ResolvedLocation:

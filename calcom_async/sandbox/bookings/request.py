@@ -39,6 +39,8 @@ class BookingRequest:
     count: int = 1
     instant: bool = False
     overrides: Overrides = NO_OVERRIDES
+    series_uid: str | None = None
+    """The series that a single occurrence belongs to; only version 2024-04-15 makes them one by one."""
 
     @property
     def email(self) -> str:

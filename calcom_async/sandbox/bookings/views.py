@@ -1,4 +1,4 @@
-"""JSON forms of bookings: the form of 2024-08-13, the seated form, and that of 2024-04-15."""
+"""JSON forms of bookings: the form of 2024-08-13, and the seated form."""
 
 from __future__ import annotations
 
@@ -173,58 +173,3 @@ def seat_only_view(store: Store, booking: Booking, seat_uid: str, *, everybody: 
     if not everybody:
         row["attendees"] = [attendee for attendee in row["attendees"] if attendee["seatUid"] == seat_uid]
     return row
-
-
-def old_view(store: Store, booking: Booking) -> Wire:
-    """Return a booking in the form of 2024-04-15: startTime, endTime, and the status in capitals."""
-    user = store.users.get(booking.user_id, UNKNOWN_USER)
-    event_type = store.event_types.get(booking.event_type_id or 0)
-    return {
-        "id": booking.id,
-        "uid": booking.uid,
-        "title": booking.title,
-        "description": booking.description,
-        "userPrimaryEmail": user["email"],
-        "customInputs": {},
-        "startTime": iso(booking.start),
-        "endTime": iso(booking.end),
-        "createdAt": iso(booking.created_at),
-        "updatedAt": iso(booking.updated_at) if booking.updated_at else None,
-        "metadata": booking.metadata,
-        "responses": booking.responses,
-        "eventTypeId": booking.event_type_id,
-        "eventType": _old_event_type(event_type),
-        "attendees": [_old_attendee(booking, attendee) for attendee in booking.attendees],
-        "references": booking.references,
-        "payment": [],
-        "paid": False,
-        "recurringEventId": booking.recurring_uid,
-        "fromReschedule": booking.from_uid,
-        "rescheduled": bool(booking.to_uid),
-        "location": booking.location,
-        "status": booking.status.upper(),
-        "rescheduler": booking.rescheduled_by,
-        "isRecorded": False,
-        "seatsReferences": [{"referenceUid": seat["seat_uid"]} for seat in booking.seats],
-        "user": {"id": user["id"], "name": user["name"], "email": user["email"]},
-    }
-
-
-def _old_event_type(event_type: Wire | None) -> Wire:
-    """Return an event type as bookings of 2024-04-15 contain it."""
-    names = ("id", "slug", "title", "price", "currency")
-    return {name: event_type.get(name) for name in names} if event_type else {}
-
-
-def _old_attendee(booking: Booking, attendee: Wire) -> Wire:
-    """Return an attendee as bookings of 2024-04-15 contain them."""
-    return {
-        "id": attendee["id"],
-        "email": attendee["email"],
-        "name": attendee["name"],
-        "timeZone": attendee["timeZone"],
-        "locale": attendee.get("language", "en"),
-        "phoneNumber": attendee.get("phoneNumber"),
-        "bookingId": booking.id,
-        "noShow": attendee["absent"],
-    }

@@ -31,8 +31,8 @@ class BodyError(ValueError):
     """The body is declared as JSON, and is invalid or nested too deeply."""
 
 
-def parse_body(raw: bytes, content_type: str) -> dict[str, Any]:
-    """Return the JSON object of a body; empty for no body, another content type or an array."""
+def parse_body(raw: bytes, content_type: str) -> dict[str, Any] | list[Any]:
+    """Return the JSON object or array of a body; an empty object for no body and for another content type."""
     # Text and forms count as an empty body, so the response is the 400 that lists every required field.
     if not raw or not content_type.endswith(("/json", "+json")):
         return {}
@@ -45,7 +45,7 @@ def parse_body(raw: bytes, content_type: str) -> dict[str, Any]:
     if _is_deep(body):
         raise BodyError(TOO_DEEP)
     if isinstance(body, (dict, list)):
-        return body if isinstance(body, dict) else {}
+        return body
     text = raw.decode(errors="replace").lstrip()
     raise BodyError(_unexpected(text, 0))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from calcom_async.sandbox.http.auth import Caller
@@ -31,6 +31,8 @@ class Call:
     """The decoded JSON object; empty if the request had no body, or none in JSON."""
     version: str
     headers: Mapping[str, str]
+    items: list[Any] = field(default_factory=list)
+    """The decoded JSON array if the body was one; nearly all operations take an object."""
 
     @property
     def store(self) -> Store:

@@ -108,7 +108,7 @@ class Server:
         response.headers.setdefault("X-Request-Id", str(uuid4()))
         return _conditional(request, response)
 
-    async def _route(self, request: HttpRequest, body: dict[str, Any]) -> HttpResponse:
+    async def _route(self, request: HttpRequest, body: dict[str, Any] | list[Any]) -> HttpResponse:
         """Find the route, check the rate limit and the credentials, and call the handler."""
         version = self._context.server.version(request.headers.get("cal-api-version"))
         match = self._routes.find(request.method, request.path, version)
@@ -154,7 +154,7 @@ class Server:
         path: dict[str, str],
         credentials: Credentials,
         request: HttpRequest,
-        body: dict[str, Any],
+        body: dict[str, Any] | list[Any],
         *,
         version: str,
     ) -> HttpResponse:
@@ -168,9 +168,10 @@ class Server:
             request.url,
             path,
             request.query,
-            self._context.server.known(body),
+            self._context.server.known(body) if isinstance(body, dict) else {},
             version,
             request.headers,
+            body if isinstance(body, list) else [],
         )
         try:
             result = route.handler(call)

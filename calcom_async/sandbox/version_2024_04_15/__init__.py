@@ -9,6 +9,6 @@ the others. Fields that were not recorded come from the public source code of th
 describes this version.
 """
 
-from calcom_async.sandbox.version_2024_04_15 import event_types, schedules, slots
+from calcom_async.sandbox.version_2024_04_15 import bookings, event_types, schedules, slots
 
-ROUTES = (*event_types.ROUTES, *schedules.ROUTES, *slots.ROUTES)
+ROUTES = (*bookings.ROUTES, *event_types.ROUTES, *schedules.ROUTES, *slots.ROUTES)
