@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Coroutine
-from typing import Any, NamedTuple
-from weakref import WeakValueDictionary
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,6 +17,7 @@ from calcom_async.config import is_header_value
 from calcom_async.errors import ApiError, DecodeError
 from calcom_async.requests import CallContext, Request
 from calcom_async.responses import Response, Send, read
+from calcom_async.shared_calls import SharedCall, share
 
 EVENT_TYPES = ("/event-types", "/event-types/{}")
 """Ends of the routes that read or write event types of a user, a team or an organization."""
@@ -64,12 +63,9 @@ class Cache:
         if entry and cache.loop.time() < entry.expires_at:
             return entry.response
         # Calls are not shared across priorities: an urgent request must not wait for a low-priority one.
-        call = cache.calls.get((key, context.priority))
-        # The table keeps a call that has ended, or is being cancelled, until its last caller has resumed.
-        if call is None or not call.is_running:
-            call = _SharedCall(self._fetch(send, request, context, cache, key))
-            cache.calls[key, context.priority] = call
-        return await call.wait()
+        return await share(
+            cache.calls, (key, context.priority), lambda: self._fetch(send, request, context, cache, key)
+        )
 
     async def _fetch(
         self, send: Send, request: Request, context: CallContext, cache: _LoopCache, key: _Key
@@ -126,8 +122,7 @@ class _LoopCache:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        # Weak, so a call leaves the table as soon as no caller waits for it.
-        self.calls: WeakValueDictionary[tuple[_Key, float], _SharedCall] = WeakValueDictionary()
+        self.calls: dict[tuple[_Key, float], SharedCall] = {}
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
 
     def get(self, key: _Key) -> _Entry | None:
@@ -142,30 +137,6 @@ class _LoopCache:
         self._entries.move_to_end(key)
         if len(self._entries) > max_entries:
             self._entries.popitem(last=False)
-
-
-class _SharedCall:
-    """One request and the callers that wait for it; it is cancelled when the last of them is."""
-
-    def __init__(self, work: Coroutine[Any, Any, Response]) -> None:
-        self._task = asyncio.create_task(work)
-        self._callers = 0
-
-    @property
-    def is_running(self) -> bool:
-        """Whether another caller can still join."""
-        return not (self._task.done() or self._task.cancelling())
-
-    async def wait(self) -> Response:
-        """Wait for the response. Cancelling one caller does not cancel the others."""
-        self._callers += 1
-        try:
-            await asyncio.wait([self._task])  # `await self._task` would cancel the task together with this caller
-        finally:
-            self._callers -= 1
-            if not self._callers:
-                self._task.cancel()  # for a task that has just failed, this marks its exception as retrieved
-        return self._task.result()
 
 
 def _is_readable(response: Response) -> bool:

@@ -26,7 +26,7 @@ LAYERS: tuple[str, ...] = (
     "time_ranges",
     "config requests decoding responses pagination events",
     "rate_limiter redis_connection redis_script redis_rate_limiter auth",
-    "keyset list_call",
+    "keyset list_call shared_calls",
     "missing_rows",
     "client_arguments middleware retry transport pages raw_request",
     "read_only",
