@@ -72,6 +72,7 @@ class _Core(msgspec.Struct, eq=False):
     versions: ApiVersions
     credentials_in_use: WeakValueDictionary[int, Credentials]
     cursor_support: dict[str, bool] = msgspec.field(default_factory=dict)
+    slot_searches: dict[Any, Any] = msgspec.field(default_factory=dict)
 
 
 class Calcom(ClientBooking):
@@ -132,7 +133,7 @@ class Calcom(ClientBooking):
         """Put the middleware in order; a request passes it from bottom to top, the response from top to bottom."""
         core, config, observer = self._core, self.config, self._observer
         send: Send = core.transport.exchange
-        send = limited(send, core.limiter, self.credentials, config, observer)
+        send = limited(send, core.limiter, self.credentials, config, observer, shared_reads=core.slot_searches)
         send = authenticated(send, self.credentials)
         send = retrying(send, config, core.retry_budget, observer)
         if core.cache:
@@ -148,6 +149,7 @@ class Calcom(ClientBooking):
             config.priority,
             credentials=self.credentials,
             cursor_support=core.cursor_support,
+            slot_searches=core.slot_searches,
         )
         # For `aclose`, which waits for their token refreshes. Weak, since a service may have a view per user.
         core.credentials_in_use[id(self.credentials)] = self.credentials

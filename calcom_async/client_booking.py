@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack
 
+import msgspec
+
 from calcom_async.client_resources import ClientResources
 from calcom_async.config import Config
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from calcom_async.booking import AgendaDay, BookingLink
     from calcom_async.models.bookings import Attendee, Booking
     from calcom_async.resources.bookings import BookingFields, RescheduleFields
+    from calcom_async.resources.slots import Slots
 
 
 class ClientBooking(ClientResources):
@@ -51,7 +54,7 @@ class ClientBooking(ClientResources):
 
         return await book(
             self.bookings,
-            self.slots,
+            self._slots_of_checks(),
             self.event_types,
             start=start,
             attendee=attendee,
@@ -83,7 +86,7 @@ class ClientBooking(ClientResources):
 
         return await book_series(
             self.bookings,
-            self.slots,
+            self._slots_of_checks(),
             self.event_types,
             start=start,
             attendee=attendee,
@@ -149,6 +152,12 @@ class ClientBooking(ClientResources):
         from calcom_async.booking import decline
 
         return await decline(self.bookings, uid, reason=reason, **self._retries(total_timeout))
+
+    def _slots_of_checks(self) -> Slots:
+        """Return `slots` whose searches join none in flight: it may be older than a change that a check must see."""
+        from calcom_async.resources.slots import Slots
+
+        return Slots(msgspec.structs.replace(self._context, slot_searches=None))
 
     def _retries(self, total_timeout: float | None) -> dict[str, float]:
         """Return how long a composed operation retries, and the first pause."""

@@ -6,6 +6,7 @@ Each is a function from `Send` to `Send`. `Calcom._build_middleware` puts them i
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -54,8 +55,19 @@ def authenticated(send: Send, credentials: Credentials) -> Send:
     return authenticate
 
 
-def limited(send: Send, limiter: RateLimiter, credentials: Credentials, config: Config, observer: Observer) -> Send:
-    """Wait for a permit of the rate limiter, and report the result of each attempt to it and to the observer."""
+def limited(
+    send: Send,
+    limiter: RateLimiter,
+    credentials: Credentials,
+    config: Config,
+    observer: Observer,
+    *,
+    shared_reads: dict[Any, Any] | None = None,
+) -> Send:
+    """Wait for a permit of the rate limiter, and report the result of each attempt to it and to the observer.
+
+    `shared_reads` are reads in flight. After an attempt of a write, also a failed one, no later read joins them.
+    """
 
     @lru_cache(maxsize=64)  # access tokens change, and each has a rate limit of its own
     def bucket(fingerprint: str, default_limit: int, endpoint_limit: EndpointLimit | None) -> Bucket:
@@ -98,6 +110,9 @@ def limited(send: Send, limiter: RateLimiter, credentials: Credentials, config: 
             sent = False
             raise
         finally:
+            # Few requests pass this while there are shared reads. A GET that is not idempotent completes a consent.
+            if shared_reads and (request.method != "GET" or not context.idempotent):
+                shared_reads.clear()
             await limiter.release(permit, limits, retry_after=retry_after, sent=sent)
         if (notice := deprecation_notice(response.headers)) is not None:
             observer.warn_deprecated(request.method, request.route, notice)

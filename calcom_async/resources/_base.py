@@ -69,6 +69,8 @@ class ResourceContext(msgspec.Struct, frozen=True):
     """Versions that this server does not know for an optional newer form of an operation."""
     cursor_support: dict[str, bool] = msgspec.field(default_factory=dict)
     """Whether this server can read a list with a cursor, by route, as far as it is known."""
+    slot_searches: dict[Any, Any] | None = None
+    """Slot searches in flight, which an equal search joins. None: each search sends a request."""
 
 
 class Paging(TypedDict, total=False):
@@ -139,6 +141,7 @@ class Resource:
         idempotent: bool,
         endpoint_limit: EndpointLimit | None = None,
         final_status: int = 0,
+        send: Send | None = None,
     ) -> T:
         context = CallContext(
             idempotent=idempotent,
@@ -146,7 +149,7 @@ class Resource:
             final_status=final_status,
             priority=self._context.priority,
         )
-        response = await self._context.send(request, context)
+        response = await (send or self._context.send)(request, context)
         try:
             result: T = read(kind, response, request)
         except DecodeError as error:

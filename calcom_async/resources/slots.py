@@ -13,7 +13,10 @@ from calcom_async.errors import CalcomError, InvalidRequestError, in_range, show
 from calcom_async.models.reservations import Reservation, ReserveSlot
 from calcom_async.models.slots import Slot, SlotDays
 from calcom_async.models.times import parse_date_or_datetime, parse_datetime
+from calcom_async.requests import CallContext, Request
 from calcom_async.resources._base import Resource, listed, table
+from calcom_async.responses import Response
+from calcom_async.shared_calls import share
 from calcom_async.time_ranges import first_instant, growing_parts, last_instant, search_end, search_start
 
 MAYBE: Any = Reservation | None
@@ -81,6 +84,10 @@ class Slots(Resource):
 
         The starts depend on `time_zone`: the server rounds them to full and half hours of it. If `end` is a datetime
         and summer time ends within the range, the server omits the last day; search for an extra day then.
+
+        Identical searches of one client that are in flight share one request. A search that joins one ends with it,
+        also if it fails or its `total_timeout` is over. A view of the client joins no request of another view. After a
+        booking or another change by the client, a search sends a new request.
         """
         target = {
             "eventTypeId": event_type_id,
@@ -100,9 +107,10 @@ class Slots(Resource):
                 first, earliest = search_start(first, time_zone), start
             if not isinstance(end, datetime):
                 last, latest = search_end(first, last, time_zone), end
-        days = await self._get(
-            dict[date, list[Slot]],
+        request = self._request(
+            "GET",
             "/slots",
+            (),
             query={
                 "start": first,
                 "end": last,
@@ -114,7 +122,20 @@ class Slots(Resource):
                 "rrHostSubsetIds": host_subset_ids,
             },
         )
+        days = await self._send(dict[date, list[Slot]], request, idempotent=True, send=self._join)
         return SlotDays({day: slots for day, slots in days.items() if earliest <= day <= latest})
+
+    async def _join(self, request: Request, context: CallContext) -> Response:
+        """Return the response of an identical search in flight, or send a new one."""
+        send, searches = self._context.send, self._context.slot_searches
+        if searches is None:
+            return await send(request, context)
+
+        async def search() -> Response:
+            return await send(request, context)
+
+        # Each view has a `send` of its own, which stands for its credentials and settings.
+        return await share(searches, (send, request.path, request.query, *request.headers.items()), search)
 
     async def first_available(
         self, *, start: date | datetime | str, end: date | datetime | str, **options: Unpack[SlotOptions]
