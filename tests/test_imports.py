@@ -67,9 +67,19 @@ ALLOWED_IMPORTERS = {
 # The folders of the sandbox, from the lowest up. The modules outside of them may import all.
 SANDBOX_ROWS = [
     *("state", "http", "accounts", "event_types", "calendars", "slots", "bookings"),
-    *("organizations", "schedules", "version_2024_04_15", "routing", "platform", "webhooks", "seed", "control"),
+    *(
+        "organizations",
+        "schedules",
+        "version_2024_04_15",
+        "routing",
+        "platform",
+        "webhooks",
+        "seed",
+        "world",
+        "control",
+    ),
 ]
-SANDBOX_MAY_IMPORT = {"aiohttp", "msgspec", "multidict", "yarl"}
+SANDBOX_MAY_IMPORT = {"aiohttp", "msgspec", "multidict", "yarl", "yaml"}
 
 
 class Import(NamedTuple):

@@ -37,7 +37,7 @@ CLASSES = """
     Refusal Listing Cursor Channel Throttle Event Repeated Setting Number Ticket Desk Line Ledger Gauge Link Reply
     Pursuit Rounds Turn Router Job Horizons Plan Stretch Place Step Key Tally Ask Walk Windows Mark Lines
     Packing Unpacker Run State Board Where Ear Finding Stopwatch Seen Verdict Incoming Answer Bare Wish Cast Reach Held
-    Use Api World Asked Script Diary Peer Heard
+    Use Api Asked Script Diary Peer Heard
 """
 FUNCTIONS = """
     given evidence found settle admit withdraw room aware mine asked resolved

@@ -23,6 +23,7 @@ from calcom_async.sandbox import (
     webhooks,
 )
 from calcom_async.sandbox.control.api import ControlApi
+from calcom_async.sandbox.http.auth import KEY_PREFIX
 from calcom_async.sandbox.http.changes import Changes
 from calcom_async.sandbox.http.context import Context, Settings
 from calcom_async.sandbox.http.events import EventBus
@@ -35,9 +36,11 @@ from calcom_async.sandbox.http.server_kind import ServerKind, ServerName, server
 from calcom_async.sandbox.runtime import Runtime
 from calcom_async.sandbox.seed.world import API_KEY, seed_store
 from calcom_async.sandbox.state.clock import Clock
-from calcom_async.sandbox.state.store import Store
+from calcom_async.sandbox.state.store import Snapshot, Store
 from calcom_async.sandbox.webhooks.delivery import Delivery, deliver, deliveries, is_loopback_host
 from calcom_async.sandbox.webhooks.scheduled import plan
+from calcom_async.sandbox.world.documents import World
+from calcom_async.sandbox.world.loading import Loaded, WorldError, load_world
 
 T = TypeVar("T")
 
@@ -71,6 +74,8 @@ class Sandbox:
     - `server`: the kind of server: "hosted", or a self-hosted build, "self-hosted-2025-12" (with teams and
       organizations) or "self-hosted-2026-07" (without). Versions, routes, statuses and shapes differ.
     - `bookings`: number of sample bookings, created from `seed`.
+    - `world`: the data to start with, in place of the sample data.
+    - `api_key`: the API key of the first user; it must begin with `cal_`.
     - `now`: freezes the clock at this aware datetime.
     - `rate_limit`: requests per `window` seconds and caller (None: a million). One more request blocks the caller for
       `block` seconds.
@@ -89,8 +94,10 @@ class Sandbox:
         self,
         *,
         server: ServerName = "hosted",
+        world: World | None = None,
         bookings: int = 0,
         seed: int = 0,
+        api_key: str = API_KEY,
         now: datetime | None = None,
         rate_limit: int | None = None,
         window: float = 60,
@@ -106,7 +113,11 @@ class Sandbox:
     ) -> None:
         if not allow_remote and not is_loopback_host(host):
             raise ValueError(f"host must be a loopback address unless allow_remote is set, got {host!r}")
-        self.api_key = API_KEY
+        if not api_key.startswith(KEY_PREFIX):
+            raise ValueError(f"api_key must begin with {KEY_PREFIX}")
+        if world is not None and bookings:
+            raise ValueError("bookings are part of the sample data, which a world replaces; declare them in the world")
+        self.api_key: str = api_key
         self.settings: Settings = Settings(
             UNLIMITED if rate_limit is None else rate_limit, window, block, races, legacy_formats
         )
@@ -115,6 +126,8 @@ class Sandbox:
         self.faults: Faults = Faults(seed)
         self.rate_limiter: RateLimiter = RateLimiter()
         self.requests: RequestLog = RequestLog()
+        self.snapshots: dict[int, Snapshot] = {}
+        """The snapshots of the control API by number."""
         self.handler_errors: list[Exception] = []
         """Unplanned errors of handlers. Each was also logged, and the client received a 500."""
         self.context: Context = Context(
@@ -131,6 +144,7 @@ class Sandbox:
         # Deliveries and plans follow the same events. A planned delivery comes later, by the clock.
         self.context.events.subscribe(partial(deliver, self.context))
         self.context.events.subscribe(partial(plan, self.context))
+        self._world = world
         self._bookings = bookings
         self._seed = seed
         self._host = host
@@ -184,16 +198,66 @@ class Sandbox:
         """Do the work of `reset` in the thread of the sandbox."""
         # Connections and the seeded keys stay: only the data changes.
         self.store.reset(self._seed)
+        self._forget()
+        self._seed_store()
+
+    def _forget(self) -> None:
+        """Clear faults, rate limits and recordings."""
         self.faults.clear()
         self.rate_limiter.clear()
         self.requests.clear()
         self.handler_errors.clear()
-        self._seed_store()
 
     def _seed_store(self) -> None:
-        """Fill the store with the sample data."""
+        """Fill the empty store with the world or the sample data."""
+        if self._world is not None:
+            self._add(self._world)
+            return
         organizations = self.context.server.has_organizations
         seed_store(self.store, self.clock, bookings=self._bookings, ties=self.store.ties, organizations=organizations)
+        if self.api_key != API_KEY:
+            self.store.api_keys[self.api_key] = self.store.api_keys.pop(API_KEY)
+
+    def snapshot(self) -> Snapshot:
+        """Return a copy of the data for `restore`; a second for 20,000 bookings."""
+        return self.run(lambda: self.store.save(self.context))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Do as `reset`, but restore the data of a snapshot of this sandbox."""
+        self.run(lambda: self._restore(snapshot))
+
+    def _restore(self, snapshot: Snapshot) -> None:
+        """Do the work of `restore` in the thread of the sandbox."""
+        self.store.restore(snapshot, self.context)
+        self._forget()
+
+    def add_world(self, world: World) -> Loaded:
+        """Add to the data, until the next reset. Raises a `WorldError` and changes nothing if a row is wrong."""
+        return self.run(lambda: self._load(world, replaces=False))
+
+    def load_world(self, world: World) -> Loaded:
+        """Replace the data, also what `reset` restores. Raises a `WorldError` and changes nothing if a row is wrong."""
+        return self.run(lambda: self._load(world, replaces=True))
+
+    def _load(self, world: World, *, replaces: bool) -> Loaded:
+        """Do the work of `add_world` and `load_world` in the thread of the sandbox."""
+        snapshot = self.store.save(self.context)
+        try:
+            if replaces:
+                self.store.reset(self._seed)
+            loaded = self._add(world)
+        except WorldError:
+            self.store.restore(snapshot, self.context)
+            raise
+        if replaces:
+            self._world = world
+            self._forget()
+        return loaded
+
+    def _add(self, world: World) -> Loaded:
+        """Add a world to the store."""
+        organizations = self.context.server.has_organizations
+        return load_world(self.store, world, self.clock.now(), api_key=self.api_key, organizations=organizations)
 
     def run(self, function: Callable[[], T]) -> T:
         """Call `function` in the sandbox's thread, between two requests, and return its result."""

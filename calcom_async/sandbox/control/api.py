@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from calcom_async.sandbox.control import clock, data, faults, openapi, recordings, settings
+from calcom_async.sandbox.control import clock, faults, openapi, recordings, settings, state, world
 from calcom_async.sandbox.control.operations import ControlError, Operation, Operations, find
 from calcom_async.sandbox.control.target import Target
 from calcom_async.sandbox.http.messages import HttpRequest, HttpResponse, json_response, read_request
@@ -39,7 +39,8 @@ def read_openapi(sandbox: Target) -> dict[str, Any]:  # noqa: ARG001
 
 OPERATIONS: list[Operation] = [
     *settings.OPERATIONS,
-    *data.OPERATIONS,
+    *world.OPERATIONS,
+    *state.OPERATIONS,
     *clock.OPERATIONS,
     *faults.OPERATIONS,
     *recordings.OPERATIONS,

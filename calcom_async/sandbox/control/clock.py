@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated
 
@@ -10,11 +10,9 @@ from msgspec import UNSET, Meta, UnsetType
 
 from calcom_async.sandbox.control.operations import ControlError, Operations
 from calcom_async.sandbox.control.target import Body, Target, View
-from calcom_async.sandbox.state.clock import Clock, iso
+from calcom_async.sandbox.state.clock import EARLIEST, LATEST, Clock, iso
 
 OPERATIONS = Operations()
-FIRST, LAST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
-
 Moment = Annotated[datetime, Meta(tz=True, examples=["2026-12-01T09:00:00Z"])]
 MILLENNIUM = 31_557_600_000.0
 
@@ -49,11 +47,11 @@ def change_clock(sandbox: Target, body: ClockChange) -> ClockView:
     clock = sandbox.context.clock
     try:
         target = (clock.now() if body.now is UNSET else body.now) + timedelta(seconds=body.move_by)
-        within = FIRST <= target <= LAST
+        within = EARLIEST <= target <= LATEST
     except OverflowError:
         within = False
     if not within:
-        raise ControlError(HTTPStatus.BAD_REQUEST, f"the clock must stay between {iso(FIRST)} and {iso(LAST)}")
+        raise ControlError(HTTPStatus.BAD_REQUEST, f"the clock must stay between {iso(EARLIEST)} and {iso(LATEST)}")
     if body.now is not UNSET:
         clock.set(body.now)
     clock.move(seconds=body.move_by)

@@ -24,6 +24,7 @@ import msgspec
 from calcom_async.sandbox.http.messages import BODY_LIMIT, HttpRequest
 
 Handler = Callable[..., Any]
+Reader = Callable[[HttpRequest], Any]
 H = TypeVar("H", bound=Handler)
 
 
@@ -46,6 +47,7 @@ class Operation:
     example: Any = None
     public: bool = False
     body_limit: int = BODY_LIMIT
+    read: Reader | None = None
     types: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -87,6 +89,8 @@ class Operation:
 
     def _body(self, request: HttpRequest) -> Any:
         """Decode the body."""
+        if self.read is not None:
+            return self.read(request)
         try:
             return msgspec.json.decode(request.raw or b"{}", type=self.types["body"])
         except RecursionError:
@@ -107,17 +111,19 @@ class Operations(list[Operation]):
         example: Any = None,
         public: bool = False,
         body_limit: int = BODY_LIMIT,
+        read: Reader | None = None,
     ) -> Callable[[H], H]:
         """Declare the operation of the decorated function, which stays as it is.
 
         `example` is a body for the documentation. A `public` operation needs no token.
+        `read` decodes the body of a request, which is JSON by default.
         """
 
         def declare(handler: H) -> H:
             """Append the operation of a handler."""
             types = get_type_hints(handler, include_extras=True)
             types.pop(next(iter(signature(handler).parameters)))
-            self.append(Operation(method, path, handler, status, example, public, body_limit, types))
+            self.append(Operation(method, path, handler, status, example, public, body_limit, read, types))
             return handler
 
         return declare

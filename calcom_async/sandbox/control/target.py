@@ -10,6 +10,9 @@ from calcom_async.sandbox.http.context import Context
 from calcom_async.sandbox.http.faults import Faults
 from calcom_async.sandbox.http.rate_limiter import RateLimiter
 from calcom_async.sandbox.http.request_log import RequestLog
+from calcom_async.sandbox.state.store import Snapshot
+from calcom_async.sandbox.world.documents import World
+from calcom_async.sandbox.world.loading import Loaded
 
 
 class Target(Protocol):
@@ -19,9 +22,22 @@ class Target(Protocol):
     faults: Faults
     rate_limiter: RateLimiter
     requests: RequestLog
+    snapshots: dict[int, Snapshot]
 
     def reset(self) -> None:
         """Restore the initial data, and clear faults, rate limits and recordings."""
+
+    def snapshot(self) -> Snapshot:
+        """Return a copy of the data."""
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Restore the data of a snapshot, and clear faults, rate limits and recordings."""
+
+    def add_world(self, world: World) -> Loaded:
+        """Add to the data. Raises a `WorldError`."""
+
+    def load_world(self, world: World) -> Loaded:
+        """Replace the data, also what `reset` restores. Raises a `WorldError`."""
 
 
 class Body(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+
+_CONTAINERS = ("attendees", "host_ids", "guests", "responses", "metadata", "seats", "references")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -52,6 +55,13 @@ class Booking:
     rating: int | None = None
     team_id: int | None = None
 
+    def copied(self, memo: dict[int, Any]) -> Booking:
+        """Return a deep copy; several times faster than `deepcopy`, which does not know that most values are texts."""
+        clone = replace(self)
+        for name in _CONTAINERS:
+            setattr(clone, name, deepcopy(getattr(self, name), memo))
+        return clone
+
 
 class Bookings(dict[str, Booking]):
     """Bookings by uid; every change invalidates the store's cached views."""
@@ -59,6 +69,12 @@ class Bookings(dict[str, Booking]):
     def __init__(self, changed: Callable[[], None]) -> None:
         super().__init__()
         self._changed = changed
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Bookings:
+        """Copy the bookings without a notice for each."""
+        copied = Bookings(deepcopy(self._changed, memo))
+        dict.update(copied, {uid: booking.copied(memo) for uid, booking in self.items()})
+        return copied
 
     # A change of a booking's own fields is not noticed: call `store.changed()` after it.
     def __setitem__(self, uid: str, booking: Booking) -> None:

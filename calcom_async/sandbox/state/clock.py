@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
+#: Times outside of this range are not accepted from users: calculations with them could leave the calendar.
+EARLIEST, LATEST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
+
 
 class Clock:
     """A clock that tests can set, freeze and move; `monotonic()` moves too, so rate limits follow it."""

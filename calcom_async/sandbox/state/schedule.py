@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from heapq import heappop, heappush
-from itertools import count
 
 Work = Callable[[], None]
 
@@ -15,11 +14,12 @@ class Schedule:
 
     def __init__(self) -> None:
         self._planned: list[tuple[datetime, int, Work]] = []
-        self._numbers = count()
+        self._added = 0
 
     def add(self, due: datetime, work: Work) -> None:
         """Plan work for a time."""
-        heappush(self._planned, (due, next(self._numbers), work))
+        self._added += 1
+        heappush(self._planned, (due, self._added, work))
 
     def run_due(self, now: datetime) -> None:
         """Run the work that is due by now, the earliest first."""

@@ -10,8 +10,8 @@ import random
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
-from itertools import count
 from typing import Any, TypeVar
 
 from calcom_async.sandbox.state.booking import Booking, Bookings
@@ -35,7 +35,7 @@ class Store:
         self.rng: random.Random = random.Random(seed)
         self._counters: defaultdict[str, int] = defaultdict(int)
         self._views: dict[Hashable, Any] = {}
-        self._requests = count()
+        self._requests = 0
         #: id, username, email, name, time_zone, week_start, time_format, default_schedule_id, avatar_url, bio,
         #: brand_color, dark_brand_color, locale, metadata, organization_id
         self.users: dict[int, dict[str, Any]] = {}
@@ -99,6 +99,15 @@ class Store:
         #: data of areas without a table of their own: extras["attributes"][7]
         self.extras: defaultdict[str, dict[Any, Any]] = defaultdict(dict)
 
+    def save(self, *services: object) -> Snapshot:
+        """Return a copy of everything, for `restore`. The `services` that planned work refers to are not copied."""
+        self._views.clear()
+        return Snapshot(deepcopy(vars(self), {id(shared): shared for shared in (self, *services)}))
+
+    def restore(self, snapshot: Snapshot, *services: object) -> None:
+        """Replace everything by what `save` returned, which can be restored again."""
+        vars(self).update(deepcopy(snapshot.content, {id(shared): shared for shared in (self, *services)}))
+
     # --- ids
 
     def next_id(self, kind: str) -> int:
@@ -151,8 +160,16 @@ class Store:
         """
         if not (self.ties or self.unstable_order):
             return list(ordered[skip : skip + take])
-        request = (next(self._requests),) if self.unstable_order else ()
+        self._requests += 1
+        request = (self._requests,) if self.unstable_order else ()
         return shuffled_page(ordered, key, skip, take, (salt, skip, take, *request))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Snapshot:
+    """A copy of the data of a sandbox."""
+
+    content: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The data of the sandbox: read it as JSON, and restore it."""
+"""The data of the sandbox as JSON."""
 
 from __future__ import annotations
 
@@ -64,12 +64,6 @@ def read_state(sandbox: Target, query: StateQuery) -> StateView:
         bookings=[booking_view(store, booking) for booking in bookings],
         webhooks=[_webhook(webhook) for webhook in webhooks],
     )
-
-
-@OPERATIONS.add("POST", "/reset", status=204)
-def reset(sandbox: Target) -> None:
-    """Restore the initial data, and clear faults, rate limits, requests and deliveries. Clock and settings stay."""
-    sandbox.reset()
 
 
 def _team(store: Store, team: Row) -> Row:
