@@ -101,7 +101,7 @@ async def columns(url: str, directory: str) -> AsyncIterator[Round]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from calcom_async.export.parquet import schema_of
+    from calcom_async.arrow import schema_of
     from calcom_async.models import Booking
 
     schema = schema_of(Booking)

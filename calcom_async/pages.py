@@ -22,6 +22,9 @@ from calcom_async.models.pagination import Pagination
 from calcom_async.pagination import Page, PageOffset
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from calcom_async.arrow import ArrowRows
     from calcom_async.missing_rows import MissingRows
 
 T = TypeVar("T")
@@ -31,6 +34,7 @@ Prefetched = deque[asyncio.Future[Page[T]]]
 
 MAX_SKIP = 2**53 - 1
 MAX_PREFETCH = 1_000
+MAX_BATCH_ROWS = 1_000_000
 MAX_EMPTY_PAGES = 3
 """After this many pages in a row without a new row, beyond the position of the last known row, the list ends."""
 MAX_EMPTY_CURSOR_PAGES = 100
@@ -135,14 +139,50 @@ class Pages(Generic[T]):
     async def pages(self) -> AsyncGenerator[Page[T], None]:
         """Iterate page by page; each holds only new rows, so it may be shorter than `take`."""
         reading = self._begin()
-        if reading.undelivered:
-            rows = [*reading.undelivered]
-            reading.undelivered.clear()
-            yield reading.page_of(rows)
-        async with aclosing(self._read(reading, None)) as pages:
+        async with aclosing(self._unread_pages(reading)) as pages:
             async for page in pages:
                 yield page
         self._report_problem(reading)
+
+    async def to_arrow(self) -> pa.Table:
+        """Return all rows as an Arrow table, in chunks of 10,000 rows; needs `pip install 'calcom-async[arrow]'`.
+
+        The columns come from the model, so they are the same for every list of a model, and for an empty one. They
+        have the Python names of the fields. Times are UTC timestamps in milliseconds, nested models are structs, and
+        a value without a single type is JSON text. Secrets are null: read them from the rows.
+
+        A value of another type than the specification is null, as in the rows. One that Arrow cannot represent, such
+        as an integer beyond 64 bits, is a `DecodeError` that names the row and the column.
+
+        If a request fails, the next `to_arrow()` or `arrow_batches()` resumes; loops over rows start from the first.
+        """
+        reading = self._begin(self._arrow_rows())
+        assert reading.arrow
+        table = await reading.arrow.table(self._unread_pages(reading))
+        self._report_problem(reading)
+        return table
+
+    def arrow_batches(self, rows: int = 10_000) -> AsyncGenerator[pa.RecordBatch, None]:
+        """Iterate over the rows as Arrow record batches of `rows` rows each; the last one may be shorter.
+
+        The columns and the errors are those of `to_arrow`. Rows in memory are those of one batch and one page.
+        """
+        return self._arrow_batches(self._arrow_rows(), _integer("rows", rows, MAX_BATCH_ROWS, minimum=1))
+
+    async def _arrow_batches(self, arrow: ArrowRows, rows: int) -> AsyncGenerator[pa.RecordBatch, None]:
+        reading = self._begin(arrow)
+        assert reading.arrow
+        async with aclosing(reading.arrow.batches(self._unread_pages(reading), rows)) as batches:
+            async for batch in batches:
+                yield batch
+        self._report_problem(reading)
+
+    def _arrow_rows(self) -> ArrowRows:
+        from calcom_async.extras import require_extra  # noqa: PLC0415 - not part of `import Calcom`
+
+        with require_extra("Arrow", "arrow"):
+            from calcom_async.arrow import ArrowRows  # noqa: PLC0415 - an extra
+        return ArrowRows(self.list_call.name, self.list_call.row_type)
 
     def raw(self) -> Pages[Raw]:
         """Return the same list from its start, each row as the JSON text that the server sent."""
@@ -188,11 +228,27 @@ class Pages(Generic[T]):
     def _new_reading(self) -> _Reading[T]:
         return _Reading(self.list_call, self._first)
 
-    def _begin(self) -> _Reading[T]:
+    def _begin(self, arrow: ArrowRows | None = None) -> _Reading[T]:
         # Taken out, so that two loops at the same time cannot resume the same reading.
-        reading, self._interrupted = self._interrupted or self._new_reading(), None
+        reading, self._interrupted = self._interrupted, None
+        # Rows that are columns cannot become objects again.
+        if reading is None or (reading.arrow and not arrow):
+            reading = self._new_reading()
+        reading.arrow = reading.arrow or arrow
         self._latest = reading
         return reading
+
+    async def _unread_pages(self, reading: _Reading[T]) -> AsyncGenerator[Page[T], None]:
+        """Yield the pages of a reading, first the rows that a failed `collect` did not deliver."""
+        if reading.undelivered:
+            rows = [*reading.undelivered]
+            reading.undelivered.clear()
+            yield reading.page_of(rows)
+            del rows
+        async with aclosing(self._read(reading, None)) as pages:
+            async for page in pages:
+                yield page
+                del page  # before the next one is fetched
 
     async def _read(self, reading: _Reading[T], limit: int | None) -> AsyncGenerator[Page[T], None]:
         """Yield pages of new rows: first page by page, then the missing rows by keyset."""
@@ -270,6 +326,8 @@ class _Reading(Generic[T]):
         self._pagination: Pagination | None = None
         self.undelivered: deque[T] = deque()
         """Rows of a `collect()` that failed."""
+        self.arrow: ArrowRows | None = None
+        """The rows as columns, if they are read with `to_arrow()` or `arrow_batches()`."""
         self.reached_end = False
         """Whether all pages have been read; missing rows may be left."""
         self.missing: MissingRows[T] | None = None
@@ -391,9 +449,9 @@ class _Reading(Generic[T]):
         return cut
 
 
-def _integer(name: str, value: int, maximum: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= maximum:
-        raise InvalidRequestError(f"{name} must be an integer from 0 to {maximum}, got {shown(value)}")
+def _integer(name: str, value: int, maximum: int, minimum: int = 0) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
+        raise InvalidRequestError(f"{name} must be an integer from {minimum} to {maximum}, got {shown(value)}")
     return value
 
 

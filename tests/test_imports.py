@@ -27,7 +27,7 @@ LAYERS: tuple[str, ...] = (
     "config requests decoding responses pagination events",
     "rate_limiter redis_connection redis_script redis_rate_limiter auth",
     "keyset list_call shared_calls",
-    "missing_rows",
+    "missing_rows arrow",
     "client_arguments middleware retry transport pages raw_request",
     "read_only",
     "resources",
@@ -42,8 +42,8 @@ LAYERS: tuple[str, ...] = (
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names.split()}
 
-# Imports from a higher layer, for annotations only.
-ANNOTATIONS_MAY_IMPORT = {("client", "aiohttp")}
+# Imports of libraries for annotations only.
+ANNOTATIONS_MAY_IMPORT = {("client", "aiohttp"), ("pages", "pyarrow")}
 
 # The modules of the client that may import a library, at the top or in a function.
 ALLOWED_IMPORTERS = {
@@ -54,7 +54,7 @@ ALLOWED_IMPORTERS = {
     "pytest": {"pytest_plugin"},
     "typer": {"cli", "__main__"},
     "rich": {"cli"},
-    "pyarrow": {"export"},
+    "pyarrow": {"arrow", "export"},
     "zstandard": {"export"},
     "dask": {"export", "cli"},
     "distributed": {"export"},
@@ -309,7 +309,7 @@ def test_extras_are_imported_when_they_are_used():
         and area(statement.module) != "cli"
     }
     extras = {(module, library) for module, library in at_the_top if library in set(ALLOWED_IMPORTERS) - required}
-    assert {module for module, _ in extras} <= {"redis_connection", "export", "mcp"}
+    assert {module for module, _ in extras} <= {"redis_connection", "arrow", "export", "mcp"}
 
 
 def test_no_module_is_called_utils():

@@ -12,7 +12,7 @@ Files
 -----
 
 The extension selects the format: `.jsonl`, `.csv` or `.parquet`, the first two also with `.gz` or `.zst`. Parquet and
-zstd need `pip install 'calcom-async[parquet,zstd]'`. The file is named `.part` until it is complete, and a
+zstd need `pip install 'calcom-async[arrow,zstd]'`. The file is named `.part` until it is complete, and a
 `.checkpoint` file next to it records the progress. If the process is killed, `resume=True` continues and produces the
 same bytes, compressed or not. Without it, the rows of an interrupted run are an `ExportError`, unless `restart=True`
 discards them. Only one export at a time can write a file: a second one raises `ExportLockedError`. An
@@ -85,7 +85,7 @@ shard again. Shards that run concurrently share the rate limit through Redis (`r
 A Dask cluster
 --------------
 
-All machines need `pip install 'calcom-async[dask,redis,parquet]'`, and the workers CAL_API_KEY and REDIS_URL in their
+All machines need `pip install 'calcom-async[arrow,dask,redis]'`, and the workers CAL_API_KEY and REDIS_URL in their
 environment. Concatenated in order, the parts contain the same rows as a local export; the directory has a
 `_manifest.json` only if all parts are complete. If a worker dies, Dask runs its shards again. `calcom-async export
 --dask` does the same.

@@ -1,8 +1,6 @@
 """Parquet: rows of a model as typed columns. The types come from the model, so all files of a model have the same ones.
 
 Parquet        the file format
-Column         a Parquet type, and the conversion of Python values to a column of it
-schema_of      the columns of a model
 batches        convert rows from JSON
 rows_to_keep   rows of an earlier file that stay
 write          write both to a file
@@ -12,20 +10,18 @@ This module imports pyarrow, so it is imported only when such a file is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import cache, partial
-from itertools import accumulate, chain, islice
-from operator import attrgetter
+from collections.abc import Collection, Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
-from msgspec import NODEFAULT, UNSET, inspect
 
+from calcom_async.arrow import CONVERSION_ERRORS, misfit, record_batch, schema_of
 from calcom_async.decoding import decode
-from calcom_async.errors import DecodeError, ExportError
+from calcom_async.errors import ExportError
 from calcom_async.export.errors import incompatible_file
 from calcom_async.export.formats import JsonLines
 
@@ -33,20 +29,6 @@ GROUP = 5_000
 """Rows per row group; they are in memory together as columns."""
 BATCH = 500
 """Rows that are in memory together as objects."""
-
-CONVERSION_ERRORS = (DecodeError, ValueError, TypeError, OverflowError)
-"""Exceptions for a value that its type cannot represent, those of Arrow included."""
-
-INTEGER, FLOAT, TEXT = pa.int64(), pa.float64(), pa.string()
-
-PLAIN: dict[type[inspect.Type], pa.DataType] = {
-    inspect.StrType: TEXT,
-    inspect.IntType: INTEGER,
-    inspect.FloatType: FLOAT,
-    inspect.BoolType: pa.bool_(),
-    inspect.DateTimeType: pa.timestamp("ms", tz="UTC"),  # the resolution of the server
-    inspect.DateType: pa.date32(),
-}
 
 
 class Parquet(JsonLines):
@@ -63,27 +45,14 @@ class Parquet(JsonLines):
         return write(target, schema, chain(kept, batches(self.model, rows, new)))
 
 
-class Column(NamedTuple):
-    """A Parquet type, and the conversion of Python values to a column of it."""
-
-    type: pa.DataType
-    array: Callable[[Sequence[Any]], pa.Array[Any]]
-
-
-def schema_of(model: type[msgspec.Struct]) -> pa.Schema:
-    """Return the columns of a model by their Python names; all are nullable, since a response may lack any field."""
-    return _batch(model, []).schema
-
-
 def batches(model: type[msgspec.Struct], rows: Iterable[bytes], origin: Path) -> Iterator[pa.RecordBatch]:
     """Convert rows from JSON; a row that does not fit raises an `ExportError` that names it and its column."""
     numbered = enumerate(rows, 1)
     while block := list(islice(numbered, BATCH)):
         try:
-            yield _batch(model, [decode(model, row) for _, row in block])
+            yield record_batch(model, [decode(model, row) for _, row in block])
         except CONVERSION_ERRORS as error:
-            # Arrow names neither row nor column, so the batch is converted again value by value.
-            where = _first_error(model, block) or str(error)
+            where = _first_misfit(model, block) or str(error)
             raise ExportError(f"{origin}: {where}. The rows stay there, as JSON Lines") from error
 
 
@@ -125,116 +94,13 @@ def _groups(parts: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
         yield group
 
 
-def _batch(model: type[msgspec.Struct], rows: Sequence[Any]) -> pa.RecordBatch:
-    return pa.RecordBatch.from_struct_array(cast("pa.StructArray", _table(model).array(rows)))
-
-
-def _first_error(model: type[msgspec.Struct], rows: Iterable[tuple[int, bytes]]) -> str:
+def _first_misfit(model: type[msgspec.Struct], rows: Iterable[tuple[int, bytes]]) -> str:
     """Return the position of the first value that its column cannot represent, and the reason."""
     for number, row in rows:
-        name = ""
         try:
-            typed = decode(model, row)
-            for field in _fields(model):
-                name = field.name
-                _settable(field).array([getattr(typed, name)])
+            where = misfit(model, decode(model, row))
         except CONVERSION_ERRORS as error:
-            return f"row {number:,}, {name and f'column {name}, '}does not fit: {error}"
+            where = f"does not fit: {error}"
+        if where:
+            return f"row {number:,}, {where}"
     return ""
-
-
-# -------------------------------------------------------------------------------------------------------- columns
-
-
-@cache
-def _table(model: type[msgspec.Struct]) -> Column:
-    return _struct(_fields(model))
-
-
-def _fields(model: type[msgspec.Struct]) -> Sequence[inspect.Field]:
-    kind = inspect.type_info(model)
-    assert isinstance(kind, inspect.StructType)
-    return kind.fields
-
-
-def _settable(field: inspect.Field) -> Column:
-    """Return the column of a field; a field that is not set becomes null."""
-    column = _column(field.type)
-    # `inspect` shows UNSET as if there were no default.
-    if field.required or (field.default, field.default_factory) != (NODEFAULT, NODEFAULT):
-        return column
-    return Column(column.type, lambda values: column.array([None if value is UNSET else value for value in values]))
-
-
-def _column(kind: inspect.Type) -> Column:
-    """Return the column of a type: structs and lists as such, JSON for anything without a single type."""
-    union = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
-    kinds = [member for member in union if not isinstance(member, inspect.NoneType)]  # every column has nulls anyway
-    match kinds:
-        case [inspect.StructType(fields=fields)]:
-            return _struct(fields)
-        case [inspect.ListType(item_type=item)]:
-            return _list(_column(item))
-    types = {_plain(member) for member in kinds}
-    if types == {INTEGER, FLOAT}:  # such as a duration, which JSON writes as 30 or 30.5
-        types = {FLOAT}
-    if len(types) == 1 and (arrow_type := types.pop()):
-        return Column(arrow_type, partial(pa.array, type=arrow_type))
-    return _text(str if types and types <= {TEXT, INTEGER, FLOAT} else _json)
-
-
-def _plain(kind: inspect.Type) -> pa.DataType | None:
-    """Return the Parquet type of a single type, or None if only JSON represents it."""
-    match kind:
-        case inspect.LiteralType(values=values):
-            return TEXT if all(isinstance(value, str) for value in values) else None
-        case inspect.EnumType(cls=cls):
-            return TEXT if issubclass(cls, str) else None
-    return PLAIN.get(type(kind))
-
-
-def _text(write: Callable[[Any], str]) -> Column:
-    return Column(TEXT, lambda values: pa.array([None if value is None else write(value) for value in values], TEXT))
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
-
-
-class _Null:
-    """Placeholder for a struct that is null: every attribute is null."""
-
-    def __getattr__(self, name: str) -> None:
-        return None
-
-
-NULL = _Null()
-
-
-def _struct(fields: Sequence[inspect.Field]) -> Column:
-    """Return a column of structs: a column per field, and a mask of the rows that are null."""
-    columns = {field.name: _settable(field) for field in fields}
-    layout = [pa.field(name, column.type) for name, column in columns.items()]
-
-    def array(values: Sequence[Any]) -> pa.Array[Any]:
-        objects = [NULL if value is None else value for value in values]
-        parts = [column.array(list(map(attrgetter(name), objects))) for name, column in columns.items()]
-        return pa.StructArray.from_arrays(parts, fields=layout, mask=_null_mask(values))
-
-    return Column(pa.struct(layout), array)
-
-
-def _list(item: Column) -> Column:
-    """Return a column of lists: the items of all rows in one column, and where each list ends."""
-    layout = pa.list_(item.type)
-
-    def array(values: Sequence[Any]) -> pa.Array[Any]:
-        ends = accumulate((len(value or ()) for value in values), initial=0)
-        items = item.array(list(chain.from_iterable(value or () for value in values)))
-        return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), items, type=layout, mask=_null_mask(values))
-
-    return Column(layout, array)
-
-
-def _null_mask(values: Sequence[Any]) -> pa.Array[Any]:
-    return pa.array([value is None for value in values], pa.bool_())

@@ -342,7 +342,7 @@ def open_sink(
         case ".csv":
             file_format = Csv(model, key, compression, escape=escape, bom=bom)
         case ".parquet":
-            with require_extra("Parquet", "parquet"):
+            with require_extra("Parquet", "arrow"):
                 from calcom_async.export.parquet import Parquet  # noqa: PLC0415 - an extra
             file_format = Parquet(model, key, compression)
         case _:

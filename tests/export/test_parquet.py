@@ -16,9 +16,9 @@ import pytest
 from msgspec import Raw
 
 from calcom_async import models
+from calcom_async.arrow import schema_of
 from calcom_async.errors import ExportError
 from calcom_async.export import parquet
-from calcom_async.export.parquet import schema_of
 from calcom_async.export.sinks import open_sink
 from calcom_async.models._base import IntOrFloat, Model
 from calcom_async.models.times import Weekday

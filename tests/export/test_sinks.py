@@ -81,7 +81,7 @@ def test_parquet_needs_a_regular_file(name: str, format: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "library", "extra"), [("a.csv.zst", "zstandard", "zstd"), ("a.parquet", "pyarrow", "parquet")]
+    ("name", "library", "extra"), [("a.csv.zst", "zstandard", "zstd"), ("a.parquet", "pyarrow", "arrow")]
 )
 def test_a_missing_library_is_named_with_its_extra(
     name: str, library: str, extra: str, monkeypatch: pytest.MonkeyPatch
