@@ -10,6 +10,7 @@ import pickle
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import partial
 from pathlib import Path
@@ -55,6 +56,7 @@ from calcom_async.models import (
     Webhook,
     Weekday,
 )
+from calcom_async.models._base import CONTAINERS
 from calcom_async.requests import encode
 
 BOOKING: dict[str, Any] = {
@@ -455,25 +457,112 @@ def test_models_can_be_pickled(value):
     assert pickle.loads(pickle.dumps(value)) == value
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        Webhook(id="u", subscriber_url="x", active=True, triggers=[], secret="hush"),
-        CreateWebhook(subscriber_url="x", triggers=[], secret="hush"),
-        ManagedUserTokens(
-            access_token="hush", refresh_token="hush", access_token_expires_at=1, refresh_token_expires_at=2
-        ),
-        read({"access_token": "hush", "token_type": "bearer", "refresh_token": "hush", "expires_in": 1}, OAuth2Tokens),
-        ManagedOrganization(id=1, name="n", api_key="hush"),
-    ],
-    ids=lambda value: type(value).__name__,
-)
+WITH_SECRETS = [
+    Webhook(id="u", subscriber_url="x", active=True, triggers=[], secret="hush"),
+    CreateWebhook(subscriber_url="x", triggers=[], secret="hush"),
+    ManagedUserTokens(access_token="hush", refresh_token="hush", access_token_expires_at=1, refresh_token_expires_at=2),
+    read({"access_token": "hush", "token_type": "bearer", "refresh_token": "hush", "expires_in": 1}, OAuth2Tokens),
+    ManagedOrganization(id=1, name="n", api_key="hush"),
+]
+
+
+@pytest.mark.parametrize("value", WITH_SECRETS, ids=lambda value: type(value).__name__)
 def test_secrets_are_not_printed(value):
     """Neither repr nor rich's repr shows a secret; other fields are shown, and all are sent."""
     assert "hush" not in repr(value)
     assert "hush" not in repr(list(value.__rich_repr__()))
     assert "'***'" in repr(value)
     assert "hush" in json.dumps(sent(value))
+
+
+# Dicts
+
+
+PLAIN_TYPES = {dict, list, str, int, float, bool, datetime, date, type(None)}
+
+
+def values_in(value: Any) -> Iterator[Any]:
+    """Yield a value and everything in it."""
+    yield value
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    for item in value if isinstance(value, list) else ():
+        yield from values_in(item)
+
+
+def test_a_model_as_a_dict():
+    """Keys are Python names at every level, times stay `datetime`, and fields without a value are None."""
+    row = read(BOOKING, Booking).to_dict()
+    assert list(row) == list(Booking.__struct_fields__)
+    assert row["start"] == datetime(2031, 3, 3, 9, tzinfo=UTC)
+    assert row["event_type"] is None
+    assert row["hosts"][0]["username"] == "ida"
+    assert row["attendees"][0]["time_zone"] == "UTC"
+    assert row["booking_fields_responses"] == BOOKING["bookingFieldsResponses"]
+
+
+def test_dicts_have_only_plain_values():
+    """Models and enumerations are converted in lists and dicts too."""
+    schedule = CreateSchedule(
+        name="h", time_zone="UTC", availability=[Availability(days=[1], start_time="09:00", end_time="17:00")]
+    )
+    payload = models.BookingPayload(
+        uid="u", title="t", start_time=NOON, end_time=NOON, responses={"team": models.WebhookFieldResponse(value="a")}
+    )
+    for model in (schedule, payload):
+        assert {type(value) for value in values_in(model.to_dict())} <= PLAIN_TYPES
+    assert schedule.to_dict()["availability"][0]["days"] == ["Monday"]
+    assert payload.to_dict()["responses"] == {"team": {"label": None, "value": "a", "is_hidden": None}}
+
+
+def test_every_model_has_a_dict():
+    """Every public class that is a struct has `to_dict`."""
+    structs = [model for model in public_classes() if issubclass(model, msgspec.Struct)]
+    assert structs
+    assert [model for model in structs if not issubclass(model, models.Model)] == []
+
+
+def test_a_dict_leaves_out_fields_that_are_not_set():
+    """`UNSET` is no value of JSON or of a table, so the field is left out; null is kept."""
+    row = UpdateMe(bio=None).to_dict()
+    assert row["bio"] is row["email"] is None
+    assert "name" not in row
+
+
+@pytest.mark.parametrize("value", WITH_SECRETS, ids=lambda value: type(value).__name__)
+def test_a_dict_leaves_out_secrets(value):
+    """Dicts are printed and stored, so they have the fields without the secrets."""
+    assert value.to_dict().keys() == set(value.__struct_fields__) - value.secret_fields
+    assert "hush" not in str(value.to_dict())
+
+
+def test_a_dict_with_deep_json():
+    """JSON of any depth is kept, also if it is too deep for recursion."""
+    deep: dict[str, Any] = {}
+    for _ in range(5_000):
+        deep = {"a": deep}
+    row = msgspec.structs.replace(read(BOOKING, Booking), metadata=deep).to_dict()
+    assert row["metadata"]["a"]["a"] is deep["a"]["a"]
+
+
+def containers(kind: msgspec.inspect.Type) -> int:
+    """Return the largest number of lists and dicts around a model or an enumeration; 0 for other types."""
+    if isinstance(kind, msgspec.inspect.StructType | msgspec.inspect.EnumType):
+        return 1
+    if isinstance(kind, msgspec.inspect.UnionType):
+        return max(map(containers, kind.types))
+    parts = [getattr(kind, name) for name in ("item_type", "key_type", "value_type") if hasattr(kind, name)]
+    inside = max(map(containers, parts), default=0)
+    return inside + 1 if inside else 0
+
+
+def test_the_depth_of_models():
+    """No field has more containers around a model than `to_dict` converts."""
+    depths = set()
+    for model in public_classes():
+        if issubclass(model, msgspec.Struct):
+            depths |= {containers(field.type) - 1 for field in msgspec.inspect.type_info(model).fields}
+    assert max(depths) == CONTAINERS
 
 
 # The package

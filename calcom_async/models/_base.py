@@ -7,6 +7,7 @@ In request bodies the annotation decides what None means. A field `X | None = No
 `X | UnsetType | None = UNSET` sends null, which clears it on the server, and is omitted when it is `UNSET`.
 """
 
+from enum import Enum
 from typing import Any, ClassVar, dataclass_transform
 
 import msgspec
@@ -20,6 +21,15 @@ IntOrFloat = int | float
 class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Base of all models: frozen, built by keyword, camelCase on the wire. The repr shows what is set."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields by their Python names, with nested models as dicts and times as `datetime`.
+
+        None stays None, so that all rows of a list have the same keys. Fields that are `UNSET` are left out, and so are
+        secrets, because dicts are printed and stored: read those as attributes.
+        """
+        values = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return {name: _plain(value) for name, value in values if value is not msgspec.UNSET}
+
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         """Name and printable value of each field that is set."""
         values = ((name, getattr(self, name)) for name in self.__struct_fields__)
@@ -29,6 +39,24 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         # Through `__rich_repr__`, so that a model that masks a field there masks it everywhere.
         fields = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
         return f"{type(self).__name__}({fields})"
+
+
+# Containers around a model, as in `dict[date, list[Slot]]`. What is deeper is JSON, maybe too deep for recursion.
+CONTAINERS = 2
+
+
+def _plain(value: Any, containers: int = CONTAINERS) -> Any:
+    """Return a value without models and enumerations."""
+    match value:
+        case Model():
+            return value.to_dict()
+        case Enum():
+            return value.value
+        case list() | tuple() if containers:
+            return [_plain(item, containers - 1) for item in value]
+        case dict() if containers:
+            return {_plain(key): _plain(item, containers - 1) for key, item in value.items()}
+    return value
 
 
 class DisableableSetting(Model, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -42,9 +70,13 @@ DISABLED: Any = DisableableSetting(disabled=True)
 
 
 class SecretModel(Model, frozen=True, kw_only=True):
-    """Base of models that hold secrets. The repr masks the fields named in `secret_fields`."""
+    """Base of models that hold secrets: `secret_fields`. The repr masks them, and `to_dict()` leaves them out."""
 
     secret_fields: ClassVar[frozenset[str]] = frozenset()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as `Model.to_dict` does, without `secret_fields`."""
+        return {name: value for name, value in super().to_dict().items() if name not in self.secret_fields}
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         """Name and printable value of each field that is set."""
