@@ -1,11 +1,12 @@
 """Benchmarks: what the client costs over the same work by hand. Run one with `python -m benchmarks.paging [--json]`.
 
     benchmarks.instructions    instructions of a small request, a booking of a list, a row of an export as JSON Lines
-                               and as Parquet, and the import of `Calcom`; needs valgrind
+                               and as Parquet, a row of an Arrow table, and the import of `Calcom`; needs valgrind
     benchmarks.requests        CPU time that each layer of the client adds to a small request
     benchmarks.paging          CPU time per booking of a list; wall time with prefetch at 100 ms of latency
     benchmarks.limiter         use of the rate limit, refusals, four processes on Redis, event-loop gap with 1,000
                                waiters
+    benchmarks.arrow           CPU time per row of an Arrow table, and peak memory
     benchmarks.export          peak memory of 1,000,000 rows over 10,000; CPU time per row
     benchmarks.startup         CPU time, wall time and modules of an import
     benchmarks.missing_rows    rows lost, and requests for a list with ties

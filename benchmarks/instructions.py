@@ -1,8 +1,10 @@
 """Instructions per unit of work, counted by valgrind: the client against the same work by hand.
 
-Shows: a small request, a booking of a list, a row of an export as JSON Lines and as Parquet, the import of `Calcom`.
+Shows: a small request, a booking of a list, a row of an export as JSON Lines and as Parquet, a row of an
+Arrow table, the import of `Calcom`.
 By hand means: a request is `session.get`, read, decoded into the same Struct. A list is the same, one page after
-another, each freed before the next. An export decodes rows as `msgspec.Raw`, joins them and writes them.
+another, each freed before the next. An export decodes rows as `msgspec.Raw`, joins them and writes them. An Arrow table
+is a list whose pages become columns with pyarrow.
 
 Method: each process warms up and then does its work once or twice, under valgrind (`--tool=cachegrind`). The difference
 of the two counts, divided by the units of one round, leaves out the interpreter, the imports and the warm-up. The
@@ -31,7 +33,7 @@ from importlib.util import find_spec
 from statistics import median
 from typing import Any
 
-from benchmarks import export, paging, report, requests
+from benchmarks import arrow, export, paging, report, requests
 from benchmarks.run import canned_server
 
 VALGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
@@ -59,6 +61,7 @@ CASES = {
     "list": Case("booking of a list", "paging", paging.OURS, paging.FRUGAL, 1.08),
     "jsonl": Case("row of a JSON Lines export", "export", export.JSON_LINES, export.LINES, 1.8),
     "parquet": Case("row of a Parquet export", "export", export.EXPORTED, export.COLUMNS, 1.15, ("pyarrow",)),
+    "arrow": Case("row of an Arrow table", "arrow", arrow.OURS, arrow.COLUMNS, 1.15, ("pyarrow",)),
 }
 IMPORT_BUDGET = 1.05
 
@@ -140,6 +143,7 @@ def main(arguments: list[str] | None = None) -> None:
         places: dict[str, dict[str, Any]] = {
             "requests": {"requests": options.requests},
             "paging": {},
+            "arrow": {},
             "export": {"directory": directory},
         }
         cases = [CASES[name] for name in CASES if name in wanted]

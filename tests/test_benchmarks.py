@@ -18,6 +18,7 @@ needs_valgrind = pytest.mark.skipif(not shutil.which("valgrind"), reason="valgri
 ROOT = Path(__file__).resolve().parent.parent
 SMALL_OPTIONS = {
     "paging": ["--bookings", "300", "--long", "300", "--latency", "1"],
+    "arrow": ["--bookings", "300"],
     "requests": ["--requests", "5"],
     "limiter": ["--waiters", "20", "--callers", "2", "--windows", "1"],
     "missing_rows": ["--bookings", "120"],

@@ -200,8 +200,8 @@ def test_there_are_code_blocks():
 
 
 def _named(number: int, block: str) -> Any:
-    """Return a block with the id of its test; a warehouse, a cluster and a pool take seconds to start."""
-    is_slow = "import dlt" in block or "dask.distributed" in block or "__main__" in block
+    """Return a block with the id of its test; a warehouse, a cluster, a pool and data frames take seconds to start."""
+    is_slow = any(text in block for text in ("import dlt", "dask.distributed", "__main__", "import duckdb"))
     name = f"{number} {block.strip().splitlines()[0][:40]}"
     return pytest.param(block, id=name, marks=[pytest.mark.slow] if is_slow else [])
 
