@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -72,7 +73,9 @@ class Runtime:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         # The default of Node.js, which the real server sends in its Keep-Alive header.
-        server = web.Server(self._handler, keepalive_timeout=5.0, access_log=None)
+        server = web.Server(
+            self._handler, request_factory=partial(_Request, loop=self._loop), keepalive_timeout=5.0, access_log=None
+        )
         listener = await self._loop.create_server(server, self._host, self.port)
         self.port = listener.sockets[0].getsockname()[1]
         self._ready.set()
@@ -100,6 +103,14 @@ class Runtime:
         for transport in filter(None, transports):
             transport.abort()  # a client that stopped reading would keep it open
         await asyncio.sleep(0)
+
+
+class _Request(web.BaseRequest):
+    """A request whose response does not name the software, as on the real server."""
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        """Remove the header that aiohttp adds. Without this hook the header would stay, and nothing else change."""
+        response.headers.pop("Server", None)
 
 
 async def _calling(function: Callable[[], T]) -> T:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
+from calcom_async.sandbox.http.constraints import fits_column
+from calcom_async.sandbox.http.errors import no_details
 from calcom_async.sandbox.http.time_zones import parse_iso_time
 
 OFF: dict[str, Any] = {"disabled": True}
@@ -40,6 +42,8 @@ def window(given: dict[str, Any]) -> dict[str, Any]:
     """Return the booking window; `rolling` is always present."""
     if given["type"] == "range":
         return {"type": "range", "value": [_date(moment) for moment in given["value"]]}
+    if not fits_column(given["value"]):
+        raise no_details(400, "TRPCError", "BAD_REQUEST")
     # The specification declares a list; every version before 2026-06-12 sends one object.
     return {"type": given["type"], "value": given["value"], "rolling": bool(given.get("rolling"))}
 

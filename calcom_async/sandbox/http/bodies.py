@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import re
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 
+from calcom_async.sandbox.http.errors import HttpError, bad_request, database, no_envelope
 from calcom_async.sandbox.http.query_string import parse_query
 
 _NAMELESS = "Expecting property name enclosed in double quotes"
@@ -27,27 +30,50 @@ MAX_DEPTH = 100
 TOO_DEEP = f"JSON is nested deeper than {MAX_DEPTH} levels"
 
 
-class BodyError(ValueError):
-    """The body is declared as JSON, and is invalid or nested too deeply."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def parse_body(raw: bytes, content_type: str) -> dict[str, Any] | list[Any]:
-    """Return the JSON object or array of a body; an empty object for no body and for another content type."""
-    # Text and forms count as an empty body, so the response is the 400 that lists every required field.
-    if not raw or not content_type.endswith(("/json", "+json")):
+def parse_body(raw: bytes, content_type: str, charset: str = "utf-8") -> dict[str, Any] | list[Any]:
+    """Return the JSON object or array of a body; an empty object for no body and for another content type.
+
+    Raises an `HttpError` for a body that is declared as JSON, and is invalid, nested too deeply or cannot be stored.
+    """
+    # Text, forms and other kinds of JSON count as an empty body, so the response is the 400 that lists every required
+    # field.
+    if not raw or content_type != "application/json":
         return {}
+    _check_charset(charset)
+    text = raw.decode(charset, errors="replace").removeprefix("\ufeff")
     try:
-        body = msgspec.json.decode(raw)
+        body = _DECODER.decode(raw.decode(charset).removeprefix("\ufeff"))
     except RecursionError:
-        raise BodyError(TOO_DEEP) from None
+        raise bad_request(TOO_DEEP) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise BodyError(_parse_error(raw)) from None
+        raise _parse_error(text) from None
     if _is_deep(body):
-        raise BodyError(TOO_DEEP)
+        raise bad_request(TOO_DEEP)
     if isinstance(body, (dict, list)):
         return body
-    text = raw.decode(errors="replace").lstrip()
-    raise BodyError(_unexpected(text, 0))
+    raise bad_request(_unexpected(text.lstrip(), 0))
+
+
+def _check_charset(charset: str) -> None:
+    """Raise a 415 for all charsets but those of Unicode."""
+    try:
+        known = charset.startswith("utf-") and bool(codecs.lookup(charset))
+    except LookupError:
+        known = False
+    if not known:
+        raise no_envelope(415, f'unsupported charset "{charset.upper()}"')
+
+
+def _number(text: str) -> int | float:
+    """Return a number as JavaScript reads it: 30.0 and 3e1 are 30."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
+_DECODER = msgspec.json.Decoder(float_hook=_number)
 
 
 def parse_form(raw: bytes) -> dict[str, Any]:
@@ -66,18 +92,21 @@ def _is_deep(value: Any) -> bool:
     return True
 
 
-def _parse_error(raw: bytes) -> str:
-    """Return the message of V8's JSON parser for an invalid body."""
-    text = raw.decode(errors="replace")
+def _parse_error(text: str) -> HttpError:
+    """Return the error for an invalid body, with the message of V8's JSON parser."""
     try:
-        json.loads(text)
+        body = json.loads(text)
     except RecursionError:
-        return TOO_DEEP
+        return bad_request(TOO_DEEP)
     except json.JSONDecodeError as error:
         if error.msg in _V8 and (error.pos < len(text) or error.msg == _NAMELESS):
-            return _V8[error.msg].format(at=error.pos, end=len(text))
-        return _unexpected(text, error.pos)
-    return "Bad control character in string literal in JSON"
+            return bad_request(_V8[error.msg].format(at=error.pos, end=len(text)))
+        return bad_request(_unexpected(text, error.pos))
+    if _SURROGATE.search(json.dumps(body, ensure_ascii=False)):
+        # JavaScript parses half of a surrogate pair, and the database rejects it. The real server finds that out later,
+        # after the checks of the body.
+        return database(500)
+    return bad_request("Bad control character in string literal in JSON")
 
 
 def _unexpected(text: str, at: int) -> str:

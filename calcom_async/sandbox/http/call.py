@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import nan
 from typing import Any
 
 from calcom_async.sandbox.http.auth import Caller
+from calcom_async.sandbox.http.constraints import fits_column
 from calcom_async.sandbox.http.context import Context, Settings
 from calcom_async.sandbox.http.errors import bad_request, database
 from calcom_async.sandbox.http.query_string import parse_query
@@ -91,14 +93,26 @@ class Call:
         (`checked`) return 400.
         """
         text = self.path[name]
-        if re.fullmatch(r"-?\d+", text) is None and checked:
+        number = _path_number(text)
+        if number is None and checked:
             raise bad_request("Validation failed (numeric string is expected)")
-        # The server reads `1.5` as 1, as parseInt does. Ids beyond 32 bits do not fit the column.
-        number = re.match(r"\s*-?\d+", text)
-        if number is None or not -(2**31) <= int(number[0]) < 2**31:
+        # Unchecked routes read `1.5` as 1, as parseInt does. Ids beyond 32 bits do not fit the column.
+        leading = re.match(r"\s*-?\d+", text)
+        if number is None and leading is not None:
+            number = int(leading[0])
+        if number is None or not fits_column(number):
             raise database(500)
-        return int(number[0])
+        return number
 
     def emit(self, trigger: str, payload: Mapping[str, Any], **scope: Any) -> None:
         """Emit an event for the webhooks of its owners: `user_id`, `event_type_id` and `team_id` in `scope`."""
         self.context.events.emit(trigger, payload, scope)
+
+
+def _path_number(text: str) -> int | None:
+    """Return a whole number as JavaScript's Number() reads it, `2.0` included (measured), or None for other text."""
+    try:
+        number = float(text) if re.fullmatch(r"-?[\d.]+(e\d+)?", text) else nan
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() else None

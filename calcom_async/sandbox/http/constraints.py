@@ -59,6 +59,11 @@ def _is_int(value: Any) -> bool:
     return _is_number(value) and float(value).is_integer()
 
 
+def fits_column(value: float) -> bool:
+    """Return whether a number fits the columns of the database for whole numbers, which have 32 bits."""
+    return -(2**31) <= value < 2**31
+
+
 # --- kinds of values
 
 string: Rule = Rule("isString", "$property must be a string", lambda v: isinstance(v, str))

@@ -19,8 +19,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from calcom_async.sandbox.http.constraints import Rule, maximum, minimum, number
-from calcom_async.sandbox.http.errors import bad_request, validation
+from calcom_async.sandbox.http.constraints import Rule, fits_column, integer, maximum, minimum, number
+from calcom_async.sandbox.http.errors import bad_request, no_details, validation
+
+#: Constraint names of numbers.
+_NUMBERS = {integer.name, number.name}
 
 Convert = Callable[[Any], Any]
 Problem = dict[str, Any]
@@ -104,6 +107,12 @@ class Form:
     def __init__(self, *parts: Field | Check) -> None:
         self.parts = parts
         self.fields: dict[str, Field] = {part.name: part for part in parts if isinstance(part, Field)}
+        # Converted values come from a query: they select rows, and are in no column.
+        self._columns = [
+            (name, part.nested)
+            for name, part in self.fields.items()
+            if part.nested is not None or (part.convert is None and any(rule.name in _NUMBERS for rule in part.rules))
+        ]
 
     def extended(self, *parts: Field | Check) -> Form:
         """Return the form with more fields at the end."""
@@ -120,6 +129,7 @@ class Form:
         problems = self.problems(target, strict=False)
         if problems:
             raise validation(problems)
+        self._check_columns(target)
         return self._defaults(target)
 
     def read_strict(self, data: Any) -> dict[str, Any]:
@@ -129,6 +139,7 @@ class Form:
         problems = self.problems(target, strict=True)
         if problems:
             raise bad_request(sentence(problems))
+        self._check_columns(target)
         return self._defaults(target)
 
     def transform(self, data: Any, *, keep_unknown: bool) -> Any:
@@ -149,6 +160,16 @@ class Form:
         for part in self.parts:
             problems += part.problems(target, strict=strict)
         return problems
+
+    def _check_columns(self, target: Mapping[str, Any]) -> None:
+        """Raise the 400 of the database for a valid number of a body that does not fit its column."""
+        for name, nested in self._columns:
+            values = target.get(name)
+            for value in values if isinstance(values, list) else (values,):
+                if nested is not None and isinstance(value, dict):
+                    nested._check_columns(value)  # noqa: SLF001 - the same class
+                elif nested is None and isinstance(value, (int, float)) and not fits_column(value):
+                    raise no_details(400, "TRPCError", "BAD_REQUEST")
 
     def _defaults(self, target: dict[str, Any]) -> dict[str, Any]:
         """Return the object with the defaults of missing fields."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -69,6 +70,12 @@ class HttpRequest:
         """The media type in lower case, without parameters."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
+    @property
+    def charset(self) -> str:
+        """The charset of the content type in lower case; UTF-8 if it has none."""
+        found = re.search(r";\s*charset=\"?([^\s;\"]+)", self.headers.get("Content-Type", ""), re.IGNORECASE)
+        return found[1].lower() if found else "utf-8"
+
 
 @dataclass(slots=True)
 class HttpResponse:
@@ -106,7 +113,8 @@ async def _body(request: web.BaseRequest, limit: int) -> tuple[bytes | None, str
 
 
 def _rewritten(path: str) -> str:
-    """Return the path in its standard form; self-hosted servers accept these variants."""
+    """Return the path in its standard form; self-hosted servers accept these variants, and proxies send whole URLs."""
+    path = re.sub(r"^https?://[^/]*", "", path, flags=re.IGNORECASE) or "/"
     for wrong, right in (("/api/v2/", "/v2/"), ("/v2/ee/", "/v2/")):
         if path.startswith(wrong):
             path = right + path.removeprefix(wrong)

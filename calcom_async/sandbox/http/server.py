@@ -16,7 +16,7 @@ import msgspec
 from aiohttp import web
 
 from calcom_async.sandbox.http.auth import Credentials, authenticate, check_key_exists
-from calcom_async.sandbox.http.bodies import BodyError, parse_body, parse_form
+from calcom_async.sandbox.http.bodies import parse_body, parse_form
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.context import Context
 from calcom_async.sandbox.http.errors import (
@@ -99,11 +99,11 @@ class Server:
         if request.raw is None:
             return self._error(no_envelope(413, "request entity too large"), request)
         if request.fault:
-            return self._unreadable(request.fault, request)
+            return self._unreadable(bad_request(request.fault), request)
         try:
-            body = parse_body(request.raw, request.content_type)
-        except BodyError as error:
-            return self._unreadable(str(error), request)
+            body = parse_body(request.raw, request.content_type, request.charset)
+        except HttpError as error:
+            return self._unreadable(error, request)
         response = await self._route(request, body)
         response.headers.setdefault("X-Request-Id", str(uuid4()))
         return _conditional(request, response)
@@ -189,9 +189,9 @@ class Server:
             if request.method not in {"GET", "HEAD"}:
                 store.changed()
 
-    def _unreadable(self, message: str, request: HttpRequest) -> HttpResponse:
-        """Return the 400 for a body that cannot be parsed."""
-        response = self._error(bad_request(message), request)
+    def _unreadable(self, error: HttpError, request: HttpRequest) -> HttpResponse:
+        """Return the error for a body that cannot be parsed."""
+        response = self._error(error, request)
         # The body parser runs before the middleware that assigns request ids.
         response.headers["X-Request-Id"] = "unknown-request-id"
         return response

@@ -95,8 +95,11 @@ _UPDATE = Form(
 def _read_body(call: Call, form: Form) -> dict[str, Any]:
     """Return the validated body in the form of later versions."""
     body = form.read(call.body)
-    if "length" in body:
-        body["lengthInMinutes"] = body.pop("length")
+    if (length := body.pop("length", None)) is not None:
+        # The first validation accepts fractions, the second one does not.
+        if not isinstance(length, int):
+            raise errors.zod(("length", "Expected integer, received float"))
+        body["lengthInMinutes"] = length
     if body.get("locations") is not None:
         body["_locations"] = read_locations(body.pop("locations"))
     return body
