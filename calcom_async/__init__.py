@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Calcom as Calcom,
         Stats as Stats,
     )
+    from calcom_async.concurrency import MapResult as MapResult
     from calcom_async.config import Config as Config
     from calcom_async.deprecation import DeprecatedOperationWarning as DeprecatedOperationWarning
     from calcom_async.errors import (
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
 _HOMES = parse_homes("""
     auth: AccessToken ApiKey PlatformClient Tokens
     client: Calcom Stats
+    concurrency: MapResult
     config: Config
     errors: ApiError BadRequestError CalcomError ConfigError ConflictError ConnectionFailedError DecodeError
         ExportError ExportLockedError ForbiddenError IncompleteListError InvalidRequestError NotFoundError RateLimit

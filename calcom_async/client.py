@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -35,8 +35,12 @@ if TYPE_CHECKING:
     import aiohttp
 
     from calcom_async.cache import Cache
+    from calcom_async.concurrency import MapResult
     from calcom_async.errors import CalcomError
     from calcom_async.watch import SlotQuery, SlotWatcher
+
+Item = TypeVar("Item")
+Value = TypeVar("Value")
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
@@ -340,6 +344,33 @@ class Calcom(ClientBooking):
             rate=self._requests_per_second,
             on_error=on_error,
         )
+
+    @staticmethod
+    def map(
+        function: Callable[[Item], Awaitable[Value]],
+        items: Iterable[Item] | AsyncIterable[Item],
+        *,
+        concurrency: int = 8,
+        ordered: bool = True,
+    ) -> AsyncGenerator[MapResult[Item, Value], None]:
+        """Call an async function for each item, and iterate over the results: `item`, and `value` or `error`.
+
+            async for result in cal.map(cal.bookings.get, uids):
+                print(result.item, result.unwrap().title)
+
+        `items` may be endless or a list of the API. At most `concurrency` of them are read, in progress, or done and
+        not taken. Results come in the order of the items, or with `ordered=False` as soon as they are there.
+
+        An exception of the function is the `error` of its result, which `unwrap()` raises; it does not end the loop. An
+        error of `items` is raised after the results before it. Leaving the loop cancels the calls in progress; to end
+        them at a defined point, use `contextlib.aclosing`.
+
+        Requests wait for the rate limit of the client that the function uses, whatever the `concurrency` is. The
+        default uses the whole limit of 120 requests per minute if a call takes up to 4 seconds.
+        """
+        from calcom_async.concurrency import map_concurrently
+
+        return map_concurrently(function, items, concurrency=concurrency, ordered=ordered)
 
     def rate_limit(self) -> RateLimitRate:
         """Return the general rate limit of the credentials, as far as it is known; no request.

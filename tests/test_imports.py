@@ -23,7 +23,7 @@ LAYERS: tuple[str, ...] = (
     "_lazy _version error_reasons lenient_json versions",
     "errors models secret",
     "extras file_lock rate_limit_window rate_limit_state error_body booking_links deprecation",
-    "time_ranges",
+    "time_ranges concurrency",
     "config requests decoding responses pagination events",
     "rate_limiter redis_connection redis_script redis_rate_limiter auth",
     "keyset list_call shared_calls",
