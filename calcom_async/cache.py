@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -26,6 +27,8 @@ EVENT_TYPES = ("/event-types", "/event-types/{}")
 class Cache:
     """Responses kept for `ttl` seconds, for all credentials of a client; each sees only its own responses.
 
+    Views with other headers do not share responses, because a gateway may choose the response by a header.
+
     After `ttl` the next read sends `If-None-Match`. The 304 counts against the rate limit like any response. A request
     that creates, updates or deletes an event type clears the cache, because it may change lists and managed children
     too. Errors and unreadable responses are not kept.
@@ -38,9 +41,9 @@ class Cache:
         self.ttl = ttl
         self._loop_cache: _LoopCache | None = None
 
-    def wrap(self, send: Send, credentials: Credentials) -> Send:
-        """Put the cache around a `Send` that uses these credentials."""
-        identity = _IdentityKey(credentials)
+    def wrap(self, send: Send, credentials: Credentials, headers: Mapping[str, object]) -> Send:
+        """Put the cache around a `Send` that uses these credentials and additional headers."""
+        identity = _IdentityKey(credentials, headers)
 
         async def cached(request: Request, context: CallContext) -> Response:
             """Answer a read of event types from memory if possible, and clear the memory after a write."""
@@ -93,16 +96,19 @@ class Cache:
 
 
 class _IdentityKey:
-    """Credentials as part of a key, compared by identity: they need not be hashable."""
+    """Credentials and headers as part of a key. Credentials are compared by identity: they need not be hashable."""
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, headers: Mapping[str, object]) -> None:
         self.credentials = credentials
+        self.headers = headers
 
     def __hash__(self) -> int:
         return id(self.credentials)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _IdentityKey) and other.credentials is self.credentials
+        return (
+            isinstance(other, _IdentityKey) and other.credentials is self.credentials and other.headers == self.headers
+        )
 
 
 class _Key(NamedTuple):

@@ -13,10 +13,10 @@ from calcom_async._version import __version__
 from calcom_async.auth import Anonymous, Credentials, rate_limit_key
 from calcom_async.client_arguments import build_config, check_arguments, choose_credentials, wrap_credentials
 from calcom_async.client_booking import ClientBooking
-from calcom_async.config import Config, guarded
+from calcom_async.config import Config, guarded, hide_headers
 from calcom_async.errors import ConfigError, DecodeError
 from calcom_async.events import ClientEvent, Observer
-from calcom_async.middleware import authenticated, limited
+from calcom_async.middleware import authenticated, limited, with_headers
 from calcom_async.rate_limit_state import DEFAULT_LIMIT_NAME
 from calcom_async.rate_limiter import RateLimiter, TokenBucket
 from calcom_async.raw_request import build_raw_request, is_read
@@ -131,18 +131,21 @@ class Calcom(ClientBooking):
         `ForbiddenError`. An anonymous client cannot look a booking up, so `book` raises `UnknownOutcomeError` if a
         response is lost.
         """
+        options = guarded(options)
         return cls(Anonymous(), **options)
 
     def _build_middleware(self) -> None:
         """Put the middleware in order; a request passes it from bottom to top, the response from top to bottom."""
         core, config, observer = self._core, self.config, self._observer
         send: Send = core.transport.exchange
+        if config.headers:
+            send = with_headers(send, config.headers)
         send = limited(send, core.limiter, self.credentials, config, observer, shared_reads=core.slot_searches)
         send = authenticated(send, self.credentials)
         send = retrying(send, config, core.retry_budget, observer)
         if core.cache:
             # Outermost: a cached response waits for no rate limit, and callers who share a request share its retries.
-            send = core.cache.wrap(send, self.credentials)
+            send = core.cache.wrap(send, self.credentials, config.headers)
         if config.read_only:
             send = read_only(send)
         self._send = self._in_own_event_loop(send)
@@ -246,13 +249,22 @@ class Calcom(ClientBooking):
         max_attempts: int | UnsetType = UNSET,
         max_wait: float | UnsetType | None = UNSET,
         read_only: bool | UnsetType = UNSET,
+        headers: Mapping[str, str | Secret] | UnsetType = UNSET,
     ) -> Calcom:
-        """Return a view of this client with other values of these settings; see `Config`."""
+        """Return a view of this client with other values of these settings; see `Config`.
+
+        `headers` are sent in addition to those of this client, for example the id of a trace. One with the same name
+        replaces that of this client.
+        """
+        headers = UNSET if headers is UNSET else hide_headers(headers)
+        if isinstance(headers, Mapping):
+            headers = {**self.config.headers, **headers}
         given = {
             "total_timeout": total_timeout,
             "max_attempts": max_attempts,
             "max_wait": max_wait,
             "read_only": read_only,
+            "headers": headers,
         }
         fields: Any = {name: value for name, value in given.items() if value is not UNSET}
         return self._view(msgspec.structs.replace(self.config, **fields), self.credentials)

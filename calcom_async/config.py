@@ -20,6 +20,14 @@ BOOKING_URL = "https://cal.com"
 SECRETS = ("api_key", "proxy", "base_url")
 """Settings that may contain a secret. A URL does if it contains a password."""
 
+OWN_HEADERS = (
+    "accept accept-encoding authorization cal-api-version connection content-encoding content-length content-type "
+    "expect host if-none-match keep-alive proxy-authorization proxy-connection te trailer transfer-encoding upgrade "
+    "user-agent x-cal-client-id x-cal-secret-key"
+)
+"""Headers that the client or aiohttp sets, or that would change how a message is read."""
+_NAME_CHARACTERS = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+
 _SWITCHES = ("allow_http", "read_only")
 _POSITIVE = ("timeout", "connect_timeout", "total_timeout", "keepalive_expiry")
 _COUNTS = ("max_attempts", "max_connections", "max_response_bytes")
@@ -94,12 +102,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     bookings. `calcom_async.versions` names all areas, operations and versions.
     """
     user_agent: str = ""
+    headers: Mapping[str, str | Secret] = {}
+    """Additional headers of every request, such as those of a gateway; the values are held as `Secret` objects.
+
+    Headers that the client sets itself, such as Authorization, raise a `ConfigError`.
+    """
 
     def __post_init__(self) -> None:
         # First of all, so that the traceback of a later error shows no secret.
         for name in SECRETS:
             if getattr(self, name) is not None:
                 msgspec.structs.force_setattr(self, name, Secret(getattr(self, name)))
+        msgspec.structs.force_setattr(self, "headers", hide_headers(self.headers))
         for name in SECRETS:
             value = getattr(self, name)
             if not (isinstance(value, Secret) and value.holds_text()) and (value is not None or name == "base_url"):
@@ -132,6 +146,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         _check_api_versions(self.api_versions)
         if self.user_agent != "" and not is_header_value(self.user_agent):
             raise ConfigError("Config.user_agent must be printable ASCII without surrounding white space")
+        msgspec.structs.force_setattr(self, "headers", _checked_headers(self.headers))
 
     def __rich_repr__(self) -> Any:
         for name, default in zip(self.__struct_fields__, self.__struct_defaults__, strict=True):
@@ -160,7 +175,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 def guarded(fields: dict[str, Any]) -> dict[str, Any]:
     """Return the fields with secrets wrapped, for a function whose variables a traceback may show."""
-    return {name: Secret(value) if name in SECRETS and value is not None else value for name, value in fields.items()}
+    hidden = {name: Secret(value) for name, value in fields.items() if name in SECRETS and value is not None}
+    if "headers" in fields:
+        hidden["headers"] = hide_headers(fields["headers"])
+    return fields | hidden
+
+
+def hide_headers(headers: Any) -> Any:
+    """Return headers with their values as secrets; anything but a mapping is hidden as a whole."""
+    if isinstance(headers, Mapping):
+        return {name: Secret(value) for name, value in headers.items()}
+    return Hidden(headers)
 
 
 def parse_switch(variable: str, text: str) -> bool:
@@ -176,6 +201,26 @@ def parse_switch(variable: str, text: str) -> bool:
 def is_header_value(value: object) -> bool:
     """Whether a value can be sent in a header."""
     return isinstance(value, str) and value.isascii() and value.isprintable() and value == value.strip() != ""
+
+
+def _checked_headers(headers: Any) -> dict[str, Secret]:
+    """Return the headers with their names in lower case."""
+    if not isinstance(headers, Mapping):
+        raise ConfigError(f"Config.headers must be a mapping of names to values, got {type(headers.reveal()).__name__}")
+    checked = {}
+    for name, value in headers.items():
+        # An invalid name is not quoted: it may be a whole line with a secret in it.
+        if not (isinstance(name, str) and name.isascii() and name) or name.lower().strip(_NAME_CHARACTERS):
+            raise ConfigError("Config.headers: a name must be letters, digits and hyphens, such as X-Request-Id")
+        if name.lower() in OWN_HEADERS.split():
+            hint = "Set Config.user_agent instead" if name.lower() == "user-agent" else "Leave it out"
+            raise ConfigError(f"Config.headers must not contain {name}: the client sets this header", hint=hint)
+        if not is_header_value(value.reveal()):
+            raise ConfigError(
+                f"Config.headers: the value of {name} must be printable ASCII without surrounding white space"
+            )
+        checked[name.lower()] = value
+    return checked
 
 
 def _check_booking_url(url: object) -> None:

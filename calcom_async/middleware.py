@@ -1,10 +1,11 @@
-"""Middleware around the transport: authenticate; wait for the rate limit and report. Retries are in `retry.py`.
+"""Middleware around the transport: authenticate, wait for the rate limit, add headers. Retries are in `retry.py`.
 
 Each is a function from `Send` to `Send`. `Calcom._build_middleware` puts them in order.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -27,6 +28,7 @@ from calcom_async.rate_limit_state import Bucket
 from calcom_async.rate_limiter import DEFAULT_RETRY_AFTER, RateLimiter
 from calcom_async.requests import CallContext, EndpointLimit, Request
 from calcom_async.responses import RateLimitReader, Response, Send
+from calcom_async.secret import Secret
 
 MIN_REPORTED_WAIT = 0.001
 """Shorter waits, in seconds, are not reported as events."""
@@ -92,6 +94,7 @@ def limited(
         try:
             response = await send(request, context)
             limits = reader.read(response.headers)
+            msgspec.structs.force_setattr(response, "rate_limits", limits)  # faster than a copy
             observer.record_attempt(request, context, response.status, response.seconds, limits)
         except ApiError as error:
             limits = error.rate_limits
@@ -119,3 +122,15 @@ def limited(
         return response
 
     return limit
+
+
+def with_headers(send: Send, headers: Mapping[str, str | Secret]) -> Send:
+    """Add the headers of `Config.headers`. Those of the request, such as the credentials, take precedence."""
+
+    def add(request: Request, context: CallContext) -> Awaitable[Response]:
+        return send(msgspec.structs.replace(request, headers={**revealed(), **request.headers}), context)
+
+    def revealed() -> dict[str, str]:
+        return {name: Secret(value).reveal() for name, value in headers.items()}
+
+    return add

@@ -34,6 +34,8 @@ class Response(msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
     body: bytes
     seconds: float = 0.0
+    rate_limits: tuple[RateLimit, ...] = ()
+    """The rate limits in the headers, set by the middleware that reads them."""
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [("status", self.status), ("size", len(self.body))]

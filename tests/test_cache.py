@@ -7,7 +7,7 @@ import gc
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ from calcom_async.models import CreateEventType, UpdateEventType
 from calcom_async.requests import CallContext, Request
 from calcom_async.responses import Response
 from calcom_async.sandbox import Sandbox
+from calcom_async.secret import Secret
 
 TTL = 60.0
 ME = ApiKey("cal_me")
@@ -40,9 +41,11 @@ def get_event_type(event_type_id: int = 1, **fields: Any) -> tuple[Request, Call
     return make_request("GET", "/event-types/{}", event_type_id, **fields)
 
 
-def with_cache(send: Send, cache: Cache | None = None, credentials: Any = ME) -> Send:
+def with_cache(
+    send: Send, cache: Cache | None = None, credentials: Any = ME, headers: Mapping[str, Any] | None = None
+) -> Send:
     """Wrap a `Send` in a cache."""
-    return (cache or Cache(TTL)).wrap(send, credentials)
+    return (cache or Cache(TTL)).wrap(send, credentials, headers or {})
 
 
 class CountingSend:
@@ -373,6 +376,19 @@ def test_equal_views_share_the_cache():
 
     run(scene())
     assert len(counting_send.sent) == 1
+
+
+def test_views_with_other_headers_do_not_share_responses():
+    """Views share the cache, and a request in flight, only if they send the same headers."""
+    counting_send, cache = CountingSend(), Cache(TTL)
+    tenants: list[dict[str, Any]] = [{"x-tenant": Secret(name)} for name in ("a", "b", "a")]
+
+    async def scene() -> list[int]:
+        sends = [with_cache(counting_send, cache, headers=headers) for headers in [*tenants, {}]]
+        responses = [await asyncio.gather(*(send(*get_event_type()) for send in sends)) for _ in range(2)]
+        return [data_of(response) for response in [*responses[0], *responses[1]]]
+
+    assert run(scene()) == [1, 2, 1, 3] * 2
 
 
 def test_each_event_loop_has_its_own_cache():

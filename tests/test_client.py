@@ -23,6 +23,8 @@ from calcom_async import (
     InvalidRequestError,
     NotFoundError,
     PlatformClient,
+    RateLimit,
+    Secret,
     ServerError,
     TokenBucket,
 )
@@ -233,6 +235,36 @@ def test_with_options():
         cal.with_options(max_attempts=0)
 
 
+async def test_headers_are_sent_with_every_request():
+    """Headers of the client and of a view are in each attempt, and in the requests that refresh a token."""
+    token = AccessToken("old", "r", client_id="c", client_secret="s")
+    expired = http_response(498, b'{"error": {"code": "TokenExpiredException", "message": "expired"}}')
+    pair = http_response(body=b'{"data": {"accessToken": "new", "refreshToken": "newer"}}')
+    steps = (ME, http_response(503, b"{}"), expired, pair, ME, ME)
+    async with (
+        FakeServer(*steps) as server,
+        Calcom(token, base_url=server.url, headers={"X-Gateway": "g", "X-Team": "1"}, backoff_base=0) as cal,
+    ):
+        await cal.me.get()
+        await cal.with_options(headers={"x-team": "2", "X-Trace": Secret("t")}).me.get()
+        await cal.me.get()
+    names = ("x-gateway", "x-team", "x-trace")
+    sent = [tuple(request.headers.get(name) for name in names) for request in server.received]
+    assert sent == [("g", "1", None)] + [("g", "2", "t")] * 4 + [("g", "1", None)]
+    assert server.received[-1].headers["authorization"] == "Bearer new"
+
+
+async def test_a_borrowed_session_sends_the_headers():
+    """Headers of the client are added to those of a given session."""
+    async with (
+        FakeServer(ME) as server,
+        aiohttp.ClientSession(headers={"X-Session": "s"}) as session,
+        Calcom("cal_a", base_url=server.url, session=session, headers={"X-Trace": "t"}) as cal,
+    ):
+        await cal.me.get()
+    assert [server.received[0].headers[name] for name in ("x-session", "x-trace")] == ["s", "t"]
+
+
 async def test_closing_waits_for_token_refreshes_of_views():
     """A token refresh of a view is completed and stored before the connections are closed."""
     pair = {"accessToken": "new", "refreshToken": "newer", "accessTokenExpiresAt": 1, "refreshTokenExpiresAt": 2}
@@ -372,6 +404,29 @@ async def test_stats(sandbox):
     assert (stats.requests, stats.retries, stats.pages, stats.rate_limited) == (6, 1, 3, 0)
     assert stats.connections >= 1
     assert [bucket.in_flight for bucket in stats.limits] == [0]
+
+
+@pytest.mark.parametrize(
+    ("list_rows", "paging"),
+    [
+        (lambda cal: cal.event_types.list().raw(), {}),
+        (
+            lambda cal: cal.event_types.crm_sync_errors(1, app_slug="salesforce").raw(),
+            {"pagination": {"nextCursor": None, "hasMore": False}},
+        ),
+    ],
+    ids=["by offset", "by cursor"],
+)
+async def test_a_page_has_the_request_id_and_the_rate_limits(list_rows, paging):
+    """A page has the id of its request and the rate limits of its response."""
+    body = json.dumps({"data": [{"id": 1}], **paging}).encode()
+    async with (
+        FakeServer(http_response(body=body, X_Request_Id="r-7")) as server,
+        Calcom("c", base_url=server.url) as cal,
+    ):
+        pages = [await list_rows(cal).first_page(), *[page async for page in list_rows(cal).pages()]]
+    limits = (RateLimit("default", 1_000_000, 999_999, 60.0),)
+    assert [(page.request_id, page.rate_limits) for page in pages] == [("r-7", limits)] * 2
 
 
 async def test_events_contain_no_ids(sandbox):

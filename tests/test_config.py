@@ -119,13 +119,51 @@ def test_a_config_can_be_pickled(transfer):
     assert transfer(config) == config
 
 
-@pytest.mark.parametrize("field", ["api_key", "proxy"])
-def test_a_config_with_a_secret_is_copied_and_not_pickled(field):
+@pytest.mark.parametrize("fields", [{"api_key": "x"}, {"proxy": "http://secret"}, {"headers": {"x-key": "x"}}])
+def test_a_config_with_a_secret_is_copied_and_not_pickled(fields):
     """A Config with a secret can be copied, but not pickled."""
-    config = Config(**{field: "http://secret"})
+    config = Config(**fields)
     assert copy.copy(config) == copy.deepcopy(config) == config
     with pytest.raises(ConfigError, match="not pickled"):
         pickle.dumps(config)
+
+
+def test_header_values_are_secrets():
+    """Names of headers are compared without case, and their values are in no repr."""
+    config = Config(headers={"X-Gateway": SECRET, "x-GATEWAY": Secret("later"), "Cookie": "a=b"})
+    assert config.headers == {"x-gateway": Secret("later"), "cookie": Secret("a=b")}
+    assert repr(config) == (
+        "Config(base_url='https://api.cal.com/v2', headers={'x-gateway': Secret('***'), 'cookie': Secret('***')})"
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        (f"X-Key: {SECRET}", "must be a mapping of names to values, got str"),
+        ([("X-Key", SECRET)], "must be a mapping of names to values, got list"),
+        (None, "must be a mapping of names to values, got NoneType"),
+        ({f"X-Key: {SECRET}": "x"}, "a name must be letters"),
+        ({"": SECRET}, "a name must be letters"),
+        ({"X Key": SECRET}, "a name must be letters"),
+        ({"\u212aey": SECRET}, "a name must be letters"),  # the Kelvin sign, which `lower` turns into a "k"
+        ({1: SECRET}, "a name must be letters"),
+        ({"X-Key": f"{SECRET}\r\nX-Evil: 1"}, "the value of X-Key must be printable ASCII"),
+        ({"X-Key": ""}, "the value of X-Key must be printable ASCII"),
+        ({"X-Key": SECRET.encode()}, "the value of X-Key must be printable ASCII"),
+        ({"Authorization": SECRET}, "must not contain Authorization"),
+        ({"x-cal-secret-KEY": SECRET}, "must not contain x-cal-secret-KEY"),
+        ({"User-Agent": SECRET}, "Set Config.user_agent instead"),
+        ({"Content-Length": "3"}, "must not contain Content-Length"),
+        ({"Transfer-Encoding": "chunked"}, "must not contain Transfer-Encoding"),
+        ({"Host": "evil.test"}, "must not contain Host"),
+    ],
+)
+def test_headers_that_cannot_be_sent(headers, reason):
+    """Headers that are invalid, or that the client sets itself, are a ConfigError that shows no value."""
+    with pytest.raises(ConfigError, match=reason) as caught:
+        Config(headers=headers)
+    assert SECRET not in repr(caught.value) + str(caught.value)
 
 
 def test_a_changed_copy_is_checked():

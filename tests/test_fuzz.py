@@ -336,7 +336,11 @@ COMPOSED: list[tuple[str, list[Any], dict[str, Any]]] = [
     ("watch_slots", [[1]], {"start": START, "days": 7, "interval": 60, "rate_limit_share": 0.5}),
     ("bookings.list", [], {"take": 5, "skip": 1, "prefetch": 1, "strict": True}),
     ("with_priority", [1], {}),
-    ("with_options", [], {"total_timeout": 5, "max_attempts": 1, "max_wait": 2, "read_only": True}),
+    (
+        "with_options",
+        [],
+        {"total_timeout": 5, "max_attempts": 1, "max_wait": 2, "read_only": True, "headers": {"X-A": "b"}},
+    ),
     ("with_credentials", ["cal_y"], {}),
     ("team", [1], {}),
 ]

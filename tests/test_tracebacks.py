@@ -98,6 +98,13 @@ async def test_the_key_is_in_no_frame_of_a_failed_call(line, credentials):
         assert leaks(await caught(cal.me.get())) == []
 
 
+async def test_headers_are_in_no_frame_of_a_failed_call():
+    """The values of additional headers are hidden as the key is."""
+    for line in (CutResponse(b""), http_response(500, b"{}")):
+        async with FakeServer(line) as server, Calcom("cal_x", base_url=server.url, **SETTINGS) as cal:
+            assert leaks(await caught(cal.with_options(headers={"X-Key": MARK}).me.get())) == []
+
+
 async def test_the_key_is_in_no_frame_without_a_connection():
     """A refused connection and an unknown host name show no secret."""
     for url in ("http://127.0.0.1:1", "http://nowhere.localhost:1"):
@@ -168,6 +175,12 @@ async def test_secret_arguments_that_cannot_be_sent_are_in_no_frame():
         lambda: Calcom(MARK, timeout=-1),
         lambda: Calcom(api_key=MARK, timeout=-1),
         lambda: Calcom("cal_x").with_credentials(f"{MARK}\n"),
+        lambda: Calcom("cal_x", headers={"Host": MARK}),
+        lambda: Calcom("cal_x", headers=[MARK]),
+        lambda: Calcom.anonymous(headers={"Host": MARK}),
+        lambda: Calcom("cal_x").with_options(headers={"X-Key": f"{MARK}\n"}),
+        lambda: Calcom("cal_x").with_options(headers=f"X-Key: {MARK}"),
+        lambda: Config(headers={"X-Key": f"{MARK}\n"}),
         lambda: Config(api_key=MARK, timeout=-1),
         lambda: Config(api_key=MARK.encode()),
         lambda: Calcom(api_key=MARK.encode()),
