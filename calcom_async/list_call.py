@@ -154,6 +154,9 @@ class ListCall(PagedList[T]):
         raise problem
 
     def _read(self, response: Response, offset: PageOffset) -> Page[T]:
+        page: Page[T]
         if self.spec.cursor:
-            return read_cursor_page(self.row_type, response, spec=self.spec, offset=offset, request=self._request)
-        return read_page(self.row_type, response, skip=offset.skip, take=offset.take, request=self._request)
+            page = read_cursor_page(self.row_type, response, spec=self.spec, offset=offset, request=self._request)
+        else:
+            page = read_page(self.row_type, response, skip=offset.skip, take=offset.take, request=self._request)
+        return msgspec.structs.replace(page, request_id=response.request_id, rate_limits=response.rate_limits)

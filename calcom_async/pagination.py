@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from calcom_async.decoding import UNKNOWN_PAGING, CursorEnvelope, Envelope, build, decode
-from calcom_async.errors import DecodeError, InvalidRequestError, shown
+from calcom_async.errors import DecodeError, InvalidRequestError, RateLimit, shown
 from calcom_async.models.pagination import Pagination
 from calcom_async.requests import Request
 from calcom_async.responses import NO_DATA, Response, data_of, enveloped, read_envelope
@@ -27,6 +27,10 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
     by_cursor: bool = False
     """Whether the list is read with a cursor. Then `next_cursor` is where its next page begins, or None at the end."""
     next_cursor: str | None = None
+    request_id: str | None = None
+    """The id that the server gave the request, for support; None for a page of rows from several responses."""
+    rate_limits: tuple[RateLimit, ...] = ()
+    """The rate limits in the headers of the response, each with `limit`, `remaining` and `reset`."""
 
     @property
     def total_items(self) -> int | None:
