@@ -128,16 +128,17 @@ def instants_of(
 
 def parse_start(text: str) -> datetime | None:
     """Return the time of --start, which must have a UTC offset; None for "first"."""
-    if text == FIRST:
-        return None
+    return None if text == FIRST else parse_time(text, "--start", "a time such as 2026-12-01T09:00+01:00, or first")
+
+
+def parse_time(text: str, name: str, expected: str = "a time such as 2026-12-01T09:00+01:00") -> datetime:
+    """Return a time, which must have a UTC offset."""
     try:
-        start = datetime.fromisoformat(text)
-        _check_year(start)
+        time = datetime.fromisoformat(text)
+        _check_year(time)
     except ValueError:
-        raise InvalidRequestError(
-            f"--start must be a time such as 2026-12-01T09:00+01:00, or first, got {text}"
-        ) from None
-    return _require_offset(start, text, "--start")
+        raise InvalidRequestError(f"{name} must be {expected}, got {text}") from None
+    return _require_offset(time, text, name)
 
 
 def _require_offset(time: datetime, text: str, name: str) -> datetime:
