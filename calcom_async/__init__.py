@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         SlotTakenError as SlotTakenError,
         TimedOutError as TimedOutError,
         TokenExpiredError as TokenExpiredError,
+        TokenStoreError as TokenStoreError,
         TransportError as TransportError,
         UnauthorizedError as UnauthorizedError,
         UnfinishedExportError as UnfinishedExportError,
@@ -68,6 +69,10 @@ if TYPE_CHECKING:
         TokenBucket as TokenBucket,
     )
     from calcom_async.secret import Secret as Secret
+    from calcom_async.token_store import (
+        FileTokenStore as FileTokenStore,
+        TokenStore as TokenStore,
+    )
     from calcom_async.watch import (
         SlotChange as SlotChange,
         SlotQuery as SlotQuery,
@@ -92,12 +97,13 @@ _HOMES = parse_homes("""
     errors: ApiError BadRequestError CalcomError ConfigError ConflictError ConnectionFailedError DecodeError
         ExportError ExportLockedError ForbiddenError IncompleteListError InvalidRequestError NotFoundError RateLimit
         RateLimitedError ReadOnlyError ServerError SignatureError SlotTakenError TimedOutError TokenExpiredError
-        TransportError UnauthorizedError UnfinishedExportError UnknownOutcomeError UnprocessableError
+        TokenStoreError TransportError UnauthorizedError UnfinishedExportError UnknownOutcomeError UnprocessableError
     deprecation: DeprecatedOperationWarning
     events: ClientEvent
     rate_limiter: RateLimiter TokenBucket
     pages: CursorFallbackWarning IncompleteListWarning Pages
     secret: Secret
+    token_store: FileTokenStore TokenStore
     watch: SlotChange SlotQuery SlotWatcher StalenessWarning WatchStats
     webhooks: WebhookReceiver InMemoryDeduplicator WebhookRouter sign verify
     pagination: Page

@@ -6,16 +6,17 @@ import asyncio
 import inspect
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from calcom_async.decoding import decode
 from calcom_async.errors import (
     ApiError,
+    BadRequestError,
     ConfigError,
     DecodeError,
     InvalidRequestError,
     TokenExpiredError,
+    TokenStoreError,
     TransportError,
     UnauthorizedError,
 )
@@ -24,9 +25,16 @@ from calcom_async.models._base import SecretModel
 from calcom_async.models.times import parse_datetime
 from calcom_async.requests import CallContext, Request, encode, fill
 from calcom_async.responses import Response, Send
-from calcom_async.secret import Hidden, Secret
+from calcom_async.secret import Hidden, Secret, fingerprint
+
+if TYPE_CHECKING:
+    from calcom_async.token_store import SharedTokens, TokenStore
 
 REFRESH_MARGIN = timedelta(seconds=30)
+REJECTED_REFRESH = (
+    "If the refresh token was used before, for example by a refresh whose response was lost, it cannot be used again. "
+    "Get new tokens: with `force_refresh` for a managed user, by authorization for an OAuth2 app"
+)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -60,10 +68,6 @@ def rate_limit_key(base_url: str, fingerprint: str) -> str:
     return f"{base_url} {fingerprint}"
 
 
-def _fingerprint(secret: Secret) -> str:
-    return sha256(secret.reveal().encode()).hexdigest()[:16]
-
-
 class ApiKey:
     """An API key, `cal_...` or `cal_live_...`. Acts as its user, by default with 120 requests per minute."""
 
@@ -80,7 +84,7 @@ class ApiKey:
         """Use another key from now on, in all clients that share this object, after the old one was refreshed."""
         key = Secret(key)
         self._key = key.checked("the API key", in_header=True)
-        self.fingerprint: str = _fingerprint(key)
+        self.fingerprint: str = fingerprint(key)
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -129,7 +133,7 @@ class PlatformClient(ApiKey):
         self.client_id: str = ""
         self._key = secret.checked("the client secret", in_header=True)
         self.client_id = client_id.checked("the client id", in_header=True).reveal()
-        self.fingerprint: str = _fingerprint(client_id)
+        self.fingerprint: str = fingerprint(client_id)
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -158,6 +162,11 @@ class AccessToken:
     called before the request is retried. Store the new pair there, because the refresh token of a managed user works
     only once.
 
+    Processes that act as one user share its tokens with a `store`, such as `FileTokenStore` or `RedisTokenStore`: one
+    of them refreshes, and stores the new pair before it uses it and before its `on_refresh` is called. The others use
+    that pair. A stored pair that was made from the given one replaces it, also in a process that starts later. Raises
+    `TokenStoreError` while the store cannot be used; until a new pair is stored, no request uses it.
+
     Refreshing needs `client_secret` for managed users and for confidential OAuth2 clients.
     """
 
@@ -173,6 +182,7 @@ class AccessToken:
         oauth2: bool = False,
         expires_at: datetime | str | None = None,
         on_refresh: Callable[[Tokens], object] | None = None,
+        store: TokenStore | None = None,
     ) -> None:
         access, refresh, client_secret = Secret(access), _secret_or_none(refresh), _secret_or_none(client_secret)
         self.oauth2 = oauth2
@@ -189,9 +199,14 @@ class AccessToken:
         self.client_secret: Secret | None = client_secret.checked("the client secret") if client_secret else None
         self.on_refresh = on_refresh
         self._access = access.checked("the access token", in_header=True)
-        self.fingerprint: str = _fingerprint(self._access)  # of the current token: the server counts requests per token
+        self.fingerprint: str = fingerprint(self._access)  # of the current token: the server counts requests per token
         self._refresh: Secret | None = refresh.checked("the refresh token") if refresh else None
         self._refresh_task: asyncio.Task[None] | None = None
+        self._shared: SharedTokens | None = None
+        if store is not None:
+            from calcom_async.token_store import SharedTokens  # noqa: PLC0415 - most credentials have no store
+
+            self._shared = SharedTokens(store, self._refresh)
 
     def __repr__(self) -> str:
         return f"AccessToken('***', oauth2={self.oauth2}, expires_at={self._expires_at})"
@@ -215,11 +230,13 @@ class AccessToken:
 
     async def refresh_if_expiring(self, send: Send) -> None:
         """Refresh an OAuth2 token in its last 30 s. If that fails, use the old one as long as it is valid."""
+        if self._shared and not self._shared.is_synchronized:
+            await self._refresh_once(send, None)
         end = self._expires_at
         if not (self.oauth2 and self._refresh and end) or datetime.now(UTC) < end - REFRESH_MARGIN:
             return
         try:
-            await self._refresh_once(send)
+            await self._refresh_once(send, self.fingerprint)
         except (ApiError, TransportError):
             if datetime.now(UTC) >= end:
                 raise
@@ -228,13 +245,14 @@ class AccessToken:
         """Refresh after an error that may mean an expired token; return True if there is a new token to try."""
         if stale != self.fingerprint:
             # Another task has refreshed the token, but may not have stored it yet.
-            if self._refresh_task and not self._refresh_task.done():
-                await self._refresh_once(send)
+            is_unstored = self._shared and not self._shared.is_synchronized
+            if is_unstored or (self._refresh_task and not self._refresh_task.done()):
+                await self._refresh_once(send, None)
             return True
         expired = isinstance(error, TokenExpiredError) or (self.oauth2 and error.code is not None)
         if not expired or not self._refresh:
             return False
-        await self._refresh_once(send)
+        await self._refresh_once(send, stale)
         return True
 
     async def aclose(self) -> None:
@@ -243,29 +261,76 @@ class AccessToken:
         if task and task.get_loop() is asyncio.get_running_loop():
             await asyncio.wait([task])
 
-    async def _refresh_once(self, send: Send) -> None:
+    async def _refresh_once(self, send: Send, stale: str | None) -> None:
         """Start a refresh, or join the one in progress. Cancelling a caller does not cancel it for the others."""
         task = self._refresh_task
         if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
-            task = self._refresh_task = asyncio.create_task(self._do_refresh(send))
+            task = self._refresh_task = asyncio.create_task(self._do_refresh(send, stale))
         await asyncio.shield(task)
 
-    async def _do_refresh(self, send: Send) -> None:
-        """Refresh the pair. Store and report new tokens before anything about them can fail."""
-        response = await send(self._refresh_request(), CallContext(is_anonymous=True))
-        pair = _TokenPair(response, oauth2=self.oauth2)
-        if not (pair.access or pair.refresh):
-            raise DecodeError("the response to the token refresh contains no token. Check the base URL")
-        self._access = pair.access or self._access
-        self.fingerprint = _fingerprint(self._access)
-        self._refresh = pair.refresh or self._refresh
-        self._expires_at = pair.expires_at
-        if self.on_refresh is not None:
+    async def _do_refresh(self, send: Send, stale: str | None) -> None:
+        """Replace the token with the fingerprint `stale`; None only synchronizes with the store.
+
+        Store and report new tokens before anything about them can fail.
+        """
+        problem: TokenStoreError | None = None
+        if self._shared is None:
+            pair: _TokenPair | None = await self._request_pair(send)
+        else:
+            async with self._shared.store.lock():
+                pair = await self._newer_pair(send, stale, self._shared)
+                if not self._shared.is_synchronized:
+                    problem = await self._shared.save(self._access, self._refresh, self._expires_at)
+        if pair and self.on_refresh is not None:
             stored = self.on_refresh(self.tokens)
             if inspect.isawaitable(stored):
                 await stored
-        if not pair.access:
+        if problem:
+            raise problem
+        if pair and not pair.access:
             raise DecodeError("the response to the token refresh contains no valid access token")
+
+    async def _newer_pair(self, send: Send, stale: str | None, shared: SharedTokens) -> _TokenPair | None:
+        """Use the pair in the store if it is newer and valid; otherwise refresh and return the new one."""
+        await self._use_stored(shared)
+        if stale is None or (stale != self.fingerprint and not self._is_expiring()):
+            return None
+        try:
+            return await self._request_pair(send)
+        except BadRequestError:
+            # A process that lost the lock may have refreshed the pair at the same time.
+            if not await self._use_stored(shared):
+                raise
+        return None
+
+    async def _use_stored(self, shared: SharedTokens) -> bool:
+        """Use the pair in the store if it is newer, and return whether it was."""
+        newer = await shared.read(self._access, self._refresh)
+        if newer:
+            self._replace(Secret(newer.access), Secret(newer.refresh), newer.expires_at)
+        return newer is not None
+
+    async def _request_pair(self, send: Send) -> _TokenPair:
+        """Refresh the pair, and use what the server sent of it."""
+        try:
+            response = await send(self._refresh_request(), CallContext(is_anonymous=True))
+        except BadRequestError as error:
+            error.hint = error.hint or REJECTED_REFRESH
+            raise
+        pair = _TokenPair(response, oauth2=self.oauth2)
+        if not (pair.access or pair.refresh):
+            raise DecodeError("the response to the token refresh contains no token. Check the base URL")
+        if self._shared:
+            self._shared.note_refresh(self._refresh)
+        self._replace(pair.access or self._access, pair.refresh or self._refresh, pair.expires_at)
+        return pair
+
+    def _replace(self, access: Secret, refresh: Secret | None, expires_at: datetime | None) -> None:
+        self._access, self._refresh, self._expires_at = access, refresh, expires_at
+        self.fingerprint = fingerprint(access)
+
+    def _is_expiring(self) -> bool:
+        return self._expires_at is not None and datetime.now(UTC) >= self._expires_at - REFRESH_MARGIN
 
     def _refresh_request(self) -> Request:
         secret = self.client_secret

@@ -19,6 +19,7 @@
     │  └─ ServerError                        500 and above
     ├─ DecodeError                           the response does not fit the model; the message holds the path
     ├─ SignatureError                        webhook delivery without a valid signature: do not trust it
+    ├─ TokenStoreError                       tokens that processes share could not be read, locked or stored
     ├─ IncompleteListError                   a strict list returned fewer rows than its total
     ├─ SlotTakenError                        the time is not free, nothing was booked: .alternatives
     ├─ UnknownOutcomeError                   a lost response whose outcome could not be determined: .lookup
@@ -265,6 +266,10 @@ class DecodeError(CalcomError):
 
 class SignatureError(CalcomError):
     """A webhook delivery without a signature, or not signed with a given secret: do not trust its body."""
+
+
+class TokenStoreError(CalcomError):
+    """A token store could not be read or locked, or refreshed tokens could not be stored; the message says which."""
 
 
 class IncompleteListError(CalcomError):

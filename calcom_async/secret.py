@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from hmac import compare_digest
 from typing import Any, Generic, NoReturn, Self, TypeVar
 
@@ -90,6 +91,11 @@ class Secret(Hidden[str]):
 
     def __hash__(self) -> int:
         return hash((Secret, self._value))
+
+
+def fingerprint(secret: Secret) -> str:
+    """Return a short hash, which identifies a secret and does not reveal it."""
+    return sha256(secret.reveal().encode()).hexdigest()[:16]
 
 
 def without_frames(error: E) -> E:

@@ -25,7 +25,7 @@ LAYERS: tuple[str, ...] = (
     "extras file_lock rate_limit_window rate_limit_state error_body booking_links deprecation",
     "time_ranges concurrency",
     "config requests decoding responses pagination events",
-    "rate_limiter redis_connection redis_script redis_rate_limiter auth",
+    "rate_limiter redis_connection redis_script redis_rate_limiter token_store redis_token_store auth",
     "keyset list_call shared_calls",
     "missing_rows arrow",
     "client_arguments middleware retry transport pages raw_request",
@@ -50,7 +50,7 @@ ALLOWED_IMPORTERS = {
     "aiohttp": {"transport", "webhooks", "cli"},
     "yarl": {"transport"},
     "backoff": {"retry"},
-    "redis": {"redis_connection", "redis_script", "redis_rate_limiter", "export", "cli"},
+    "redis": {"redis_connection", "redis_script", "redis_rate_limiter", "redis_token_store", "export", "cli"},
     "pytest": {"pytest_plugin"},
     "typer": {"cli", "__main__"},
     "rich": {"cli"},
@@ -309,7 +309,7 @@ def test_extras_are_imported_when_they_are_used():
         and area(statement.module) != "cli"
     }
     extras = {(module, library) for module, library in at_the_top if library in set(ALLOWED_IMPORTERS) - required}
-    assert {module for module, _ in extras} <= {"redis_connection", "arrow", "export", "mcp"}
+    assert {module for module, _ in extras} <= {"redis_connection", "redis_token_store", "arrow", "export", "mcp"}
 
 
 def test_no_module_is_called_utils():

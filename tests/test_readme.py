@@ -165,6 +165,10 @@ def _with_test_servers(block: str, folder: Path) -> Iterator[str]:
     block = block.replace("interval=60", "interval=0.05")
     if "redis://localhost" in block:
         block = block.replace("redis://localhost", redis_server.session_url())
+    if "FileTokenStore" in block:
+        for text, name in {"access": "access-token", "refresh": "refresh-token", "client-id": "client"}.items():
+            block = block.replace(f'"{text}"', f'"sandbox-{name}"')
+        block = block.replace('"client-secret"', '"sandbox-secret"')
     if "dask" not in block:
         yield block
         return

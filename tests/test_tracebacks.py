@@ -12,11 +12,22 @@ from typing import Any
 import aiohttp
 import pytest
 from fakes import CutResponse, FakeSend, FakeServer, error_response, http_response, ok_response
+from redis.asyncio import Redis
 
-from calcom_async import AccessToken, ApiKey, Calcom, CalcomError, Config, PlatformClient
+from calcom_async import (
+    AccessToken,
+    ApiKey,
+    Calcom,
+    CalcomError,
+    Config,
+    FileTokenStore,
+    PlatformClient,
+    TokenStoreError,
+)
 from calcom_async.export.accounts import read_accounts
 from calcom_async.middleware import authenticated
 from calcom_async.redis_rate_limiter import RedisTokenBucket
+from calcom_async.redis_token_store import RedisTokenStore
 from calcom_async.requests import CallContext, Request
 from calcom_async.webhooks import WebhookReceiver, WebhookRouter
 
@@ -251,6 +262,43 @@ async def test_a_failed_refresh_shows_no_token(pair):
     token = AccessToken(MARK, MARK, client_id="c", client_secret=MARK)
     request = Request(method="GET", route="/me", path="/me")
     assert leaks(await caught(authenticated(send, token)(request, CallContext()))) == []
+
+
+def failing_store(folder: Path, text: str | None) -> FileTokenStore:
+    """Return a store with a text, or one that cannot store the new tokens."""
+    if text:
+        (folder / "tokens").write_text(text)
+    else:
+        (folder / "tokens.new").mkdir()
+    return FileTokenStore(folder / "tokens")
+
+
+class FailingRedis(Redis):
+    """A client that cannot store the new tokens."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        if MARK in str(args):
+            raise OSError("connection lost")
+        return True if args[0] == "SET" else None
+
+
+@pytest.mark.parametrize(
+    "text", [None, f'{{"access": "{MARK}"}}', MARK, f'{{"access":"{MARK}\n","refresh":"r"}}', "redis"]
+)
+async def test_a_failed_token_store_shows_no_token(text, tmp_path: Path):
+    """Neither damaged tokens in a store nor new ones that cannot be stored are in a frame."""
+    expired = error_response(498, "TokenExpiredException", "ACCESS_TOKEN_IS_EXPIRED")
+    pair = {"accessToken": MARK, "refreshToken": MARK}
+
+    async def send(request: Request, context: CallContext) -> Any:
+        return await FakeSend(ok_response(pair) if request.path.endswith("refresh") else expired)(request, context)
+
+    store = RedisTokenStore(FailingRedis(), "ana") if text == "redis" else failing_store(tmp_path, text)
+    token = AccessToken("a", "r", client_id="c", client_secret=MARK, store=store)
+    request = Request(method="GET", route="/me", path="/me")
+    error = await caught(authenticated(send, token)(request, CallContext()))
+    assert isinstance(error, TokenStoreError)
+    assert leaks(error) == []
 
 
 @pytest.mark.parametrize(
