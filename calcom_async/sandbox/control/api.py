@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
 from http import HTTPStatus
 from inspect import isawaitable
 from typing import Any
@@ -12,9 +13,20 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from calcom_async.sandbox.control import clock, faults, openapi, recordings, settings, state, world
+from calcom_async.sandbox.control import (
+    calendar,
+    clock,
+    faults,
+    openapi,
+    recordings,
+    settings,
+    state,
+    stream,
+    world,
+)
+from calcom_async.sandbox.control.console import console_file
 from calcom_async.sandbox.control.operations import ControlError, Operation, Operations, find
-from calcom_async.sandbox.control.target import Target
+from calcom_async.sandbox.control.target import EventStream, Target
 from calcom_async.sandbox.http.messages import HttpRequest, HttpResponse, json_response, read_request
 from calcom_async.sandbox.webhooks.delivery import is_loopback_host
 
@@ -44,6 +56,8 @@ OPERATIONS: list[Operation] = [
     *clock.OPERATIONS,
     *faults.OPERATIONS,
     *recordings.OPERATIONS,
+    *calendar.OPERATIONS,
+    *stream.OPERATIONS,
     *_DESCRIPTION,
 ]
 
@@ -73,12 +87,14 @@ class ControlApi:
         if not is_control_path(request.raw_path.partition("?")[0]):
             return await self._otherwise(request)
         response = await self.respond(await read_request(request, body_limit=_largest_body()))
+        if isinstance(response, EventStream):
+            return await _send_events(request, response)
         sent = web.Response(status=response.status, body=response.body, headers=_HEADERS | response.headers)
         if response.body:
             sent.headers["Content-Type"] = response.content_type
         return sent
 
-    async def respond(self, request: HttpRequest) -> HttpResponse:
+    async def respond(self, request: HttpRequest) -> HttpResponse | EventStream:
         """Return the response to a request to `/_sandbox`."""
         try:
             return await self._respond(request)
@@ -89,11 +105,15 @@ class ControlApi:
             self._sandbox.context.on_error(error)
             return json_response(500, {"error": "the sandbox failed; its log says why"})
 
-    async def _respond(self, request: HttpRequest) -> HttpResponse:
+    async def _respond(self, request: HttpRequest) -> HttpResponse | EventStream:
         """Check a request and call its operation."""
         self._check_host(request.headers)
         method = "GET" if request.method == "HEAD" else request.method
-        operation, path = find(OPERATIONS, method, request.path.removeprefix(PREFIX).removesuffix("/"))
+        url = request.path.removeprefix(PREFIX).removesuffix("/")
+        # The files of the console hold no data, so they need no token; the page asks for it.
+        if method == "GET" and (file := console_file(url)) is not None:
+            return file
+        operation, path = find(OPERATIONS, method, url)
         if not operation.public:
             self._check_token(request.headers)
         if request.raw is None or len(request.raw) > operation.body_limit:
@@ -104,6 +124,10 @@ class ControlApi:
         result = operation.handler(self._sandbox, **operation.arguments(request, path))
         if isawaitable(result):
             result = await result
+        if operation.method != "GET":
+            self._sandbox.context.changes.notify()
+        if isinstance(result, EventStream):
+            return result
         if result is None:
             return HttpResponse(operation.status)
         return json_response(operation.status, result)
@@ -124,6 +148,20 @@ class ControlApi:
         sent = headers.get("Authorization", "").encode()
         if not hmac.compare_digest(sent, f"Bearer {self._token}".encode()):
             raise ControlError(HTTPStatus.UNAUTHORIZED, "send the token of the sandbox: Authorization: Bearer TOKEN")
+
+
+async def _send_events(request: web.BaseRequest, stream: EventStream) -> web.StreamResponse:
+    """Send events until the reader is gone or the sandbox stops."""
+    response = web.StreamResponse(headers=_HEADERS)
+    response.content_type = "text/event-stream"
+    await response.prepare(request)
+    async with aclosing(stream.events) as events:
+        try:
+            async for event in events:
+                await response.write(event)
+        except ConnectionError:
+            log.debug("a reader of /_sandbox/events is gone")
+    return response
 
 
 def is_control_path(path: str) -> bool:

@@ -58,7 +58,6 @@ def change_clock(sandbox: Target, body: ClockChange) -> ClockView:
     if body.frozen is not UNSET:
         clock.freeze() if body.frozen else clock.resume()
     sandbox.context.store.schedule.run_due(clock.now())
-    sandbox.context.changes.notify()
     return _view(clock)
 
 

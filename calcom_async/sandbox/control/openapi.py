@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from calcom_async.sandbox.control.operations import Operation
+from calcom_async.sandbox.control.target import EventStream
 
 _REFERENCE = "#/components/schemas/{name}"
 _TITLE = "Control API of the calcom_async sandbox"
@@ -53,7 +54,7 @@ def _structs(operation: Operation) -> list[Any]:
     ]
 
 
-_PLAIN = (type(None), dict[str, Any])
+_PLAIN = (type(None), dict[str, Any], EventStream)
 
 
 def _described(operation: Operation, components: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +91,9 @@ def _response(operation: Operation) -> dict[str, Any]:
     """Return the description of a successful response."""
     response: dict[str, Any] = {"description": HTTPStatus(operation.status).phrase}
     returned = operation.types["return"]
-    if returned is not type(None):
+    if returned is EventStream:
+        response["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
+    elif returned is not type(None):
         schema = {"type": "object"} if returned in _PLAIN else _reference(returned)
         response["content"] = {"application/json": {"schema": schema}}
     return response

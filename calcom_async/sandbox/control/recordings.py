@@ -89,6 +89,11 @@ def clear_requests(sandbox: Target) -> None:
     sandbox.requests.clear()
 
 
+def latest_requests(sandbox: Target, *, after: int, take: int) -> list[RequestView]:
+    """Return the latest requests, at most `take`, with a number above `after`."""
+    return [_request_view(request) for request in sandbox.requests[-take:] if request.number > after]
+
+
 def _request_view(request: RecordedRequest) -> RequestView:
     """Return a request as JSON."""
     return RequestView(
@@ -158,6 +163,11 @@ async def redeliver_delivery(sandbox: Target, number: int) -> DeliveryView:
         raise ControlError(HTTPStatus.NOT_FOUND, f"there is no delivery {number}")
     again = await redeliver(sandbox.context, delivery)
     return _delivery_view(next(number for number, found in _numbered(sandbox) if found is again), again)
+
+
+def latest_deliveries(sandbox: Target, *, after: int, take: int) -> list[DeliveryView]:
+    """Return the latest deliveries, at most `take`, with a number above `after`."""
+    return [_delivery_view(number, delivery) for number, delivery in _numbered(sandbox)[-take:] if number > after]
 
 
 def _numbered(sandbox: Target) -> list[tuple[int, Delivery]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -46,6 +48,13 @@ class Body(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=T
 
 class View(msgspec.Struct, rename="camel", kw_only=True):
     """What a response contains."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventStream:
+    """A response that goes on: server-sent events, as bytes."""
+
+    events: AsyncGenerator[bytes, None]
 
 
 def any_json(value: object) -> msgspec.Raw:

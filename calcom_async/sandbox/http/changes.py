@@ -11,9 +11,12 @@ class Changes:
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Future[None]] = set()
+        self.count: int = 0
+        """How many changes there were."""
 
     def notify(self) -> None:
         """Let every waiting coroutine check its condition again."""
+        self.count += 1
         for future in self._waiting:
             if not future.done():
                 future.set_result(None)
@@ -27,6 +30,10 @@ class Changes:
         except TimeoutError:
             return condition()
         return True
+
+    async def wait_after(self, count: int, seconds: float) -> bool:
+        """Wait until there were more changes than `count`, at most so many seconds. Return whether there were."""
+        return await self.wait_until(lambda: self.count > count, seconds)
 
     async def _next(self) -> None:
         """Wait for the next change."""

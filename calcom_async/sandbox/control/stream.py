@@ -1,0 +1,64 @@
+"""What happens in the sandbox, as server-sent events: the console shows it without polling."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from calcom_async.sandbox.control.operations import Operations
+from calcom_async.sandbox.control.recordings import latest_deliveries, latest_requests
+from calcom_async.sandbox.control.target import Body, EventStream, Target
+
+OPERATIONS = Operations()
+PAUSE = 0.05
+"""Seconds between two batches of events, so that a load test is not slowed down by who watches it."""
+HEARTBEAT = 15.0
+"""Seconds of silence after which an empty event shows whether the reader is still there."""
+MAX_ROWS = 200
+
+
+class EventsQuery(Body):
+    """After which numbers to begin."""
+
+    requests: Annotated[int, Meta(ge=0)] = 0
+    deliveries: Annotated[int, Meta(ge=0)] = 0
+
+
+@OPERATIONS.add("GET", "/events")
+def read_events(sandbox: Target, query: EventsQuery) -> EventStream:
+    """Follow the sandbox as server-sent events: `request`, `delivery`, and `change` when anything may have changed.
+
+    The data of the first two is that of the lists of requests and deliveries; there are up to 200 at a time, the
+    latest. A `change` says how many requests and deliveries are recorded, which is less after a reset.
+    """
+    return EventStream(_events(sandbox, query.requests, query.deliveries))
+
+
+async def _events(sandbox: Target, last_request: int, last_delivery: int) -> AsyncGenerator[bytes, None]:
+    """Yield events until the reader is gone."""
+    seen = -1
+    changes = sandbox.context.changes
+    while True:
+        if changes.count == seen:
+            yield b": still here\n\n"
+        else:
+            seen = changes.count
+            requests = latest_requests(sandbox, after=last_request, take=MAX_ROWS)
+            deliveries = latest_deliveries(sandbox, after=last_delivery, take=MAX_ROWS)
+            last_request = requests[-1].number if requests else last_request
+            # Deliveries are numbered from 1 again after a reset.
+            last_delivery = len(sandbox.context.store.extras["deliveries"])
+            change = {"requests": len(sandbox.requests), "deliveries": last_delivery}
+            rows = [*(("request", row) for row in requests), *(("delivery", row) for row in deliveries)]
+            yield b"".join(_event(name, data) for name, data in [*rows, ("change", change)])
+            await asyncio.sleep(PAUSE)
+        await changes.wait_after(seen, HEARTBEAT)
+
+
+def _event(name: str, data: object) -> bytes:
+    """Return one event."""
+    return f"event: {name}\ndata: ".encode() + msgspec.json.encode(data) + b"\n\n"
