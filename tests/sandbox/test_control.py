@@ -178,7 +178,7 @@ def test_requests_are_listed_with_filters(sandbox, control):
     first = control.get("/requests")["requests"][0]
     assert first == {
         "number": 1, "time": "2026-12-01T12:00:00.000Z", "method": "GET", "path": "/v2/me", "query": [["a", "1"]],
-        "headers": {"Authorization": "***"}, "body": None, "status": 200, "milliseconds": 1.5, "remaining": None,
+        "headers": {"authorization": "***"}, "body": None, "status": 200, "milliseconds": 1.5, "remaining": None,
         "fault": None,
     }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated
 
@@ -46,7 +47,8 @@ class RequestView(View):
     """A received request, and the status of its response (0 if a fault cut it before the server acted).
 
     `time` is the clock of the sandbox, `milliseconds` the real time until the response, `remaining` what the rate limit
-    leaves (null: not counted), and `fault` the number of the fault that occurred. Secrets in `headers` are `***`.
+    leaves (null: not counted), and `fault` the number of the fault that occurred. The names of headers are in lower
+    case, and secrets are `***`.
     """
 
     number: int
@@ -102,13 +104,18 @@ def _request_view(request: RecordedRequest) -> RequestView:
         method=request.method,
         path=request.path,
         query=request.query,
-        headers=request.headers,
+        headers=_lower(request.headers),
         body=any_json(request.body),
         status=request.status,
         milliseconds=round(request.seconds * 1000, 3),
         remaining=request.remaining,
         fault=request.fault,
     )
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers with names in lower case, since each client writes them in another way."""
+    return {name.lower(): value for name, value in headers.items()}
 
 
 # --- webhook deliveries
@@ -182,7 +189,7 @@ def _delivery_view(number: int, delivery: Delivery) -> DeliveryView:
         webhook_id=delivery.webhook_id,
         url=delivery.url,
         trigger=delivery.trigger,
-        headers=delivery.headers,
+        headers=_lower(delivery.headers),
         body=any_json(decode_body(delivery.body)),
         status=delivery.status,
         error=delivery.error,
