@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
-import urllib.request
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from timeouts import TIMEOUT
 
 from calcom_async.sandbox import Sandbox
 
+README = Path(__file__).resolve().parent.parent / "README.md"
 WORLD = {
     "users": [{"username": "zoe"}],
     "eventTypes": [{"slug": "call", "owner": "zoe", "lengthInMinutes": 15}],
@@ -116,18 +118,49 @@ def test_wrong_options(
     assert (result.exit_code, result.stderr.startswith(f"error: {message}")) == (2, True), result.stderr
 
 
+# --- the container of the README
+
+
+def dockerfile() -> list[str]:
+    """Return the lines of the Dockerfile in the README."""
+    [block] = re.findall(r"^```dockerfile\n(.*?)^```", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return block.splitlines()
+
+
+def entry_point() -> list[str]:
+    """Return the command of the container, without the name of the program."""
+    [command] = [
+        json.loads(line.removeprefix("ENTRYPOINT ")) for line in dockerfile() if line.startswith("ENTRYPOINT ")
+    ]
+    assert command[0] == "calcom-async"
+    return command[1:]
+
+
+def test_the_dockerfile() -> None:
+    """The Dockerfile has at most 8 lines, installs extras that exist, and starts a command that exists."""
+    lines = dockerfile()
+    assert len(lines) <= 8
+    assert [line.split()[0] for line in lines] == ["FROM", "COPY", "RUN", "USER", "HEALTHCHECK", "ENTRYPOINT"]
+    with README.with_name("pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    [extras] = re.findall(r"/source\[(.*?)\]", lines[2])
+    assert set(extras.split(",")) <= set(project["optional-dependencies"])
+    assert invoke(*entry_point(), "--help").exit_code == 0
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
-def test_a_container_is_healthy_and_stops() -> None:
-    """The sandbox answers health checks without a token, and SIGTERM ends it with code 0."""
-    options = ("--host", "0.0.0.0", "--allow-remote", "--port", "0", "--empty")
-    process = start_cli("sandbox", *options, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+def test_the_container_is_healthy_and_stops() -> None:
+    """The command of the container passes its health check without a token, and SIGTERM ends it with code 0."""
+    options = (*entry_point(), "--port", "0", "--empty")
+    process = start_cli(*options, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout
-    url = re.search(r"CAL_API_URL=(\S+)/v2", process.stdout.readline())
-    assert url
+    origin = re.search(r"CAL_API_URL=(\S+)/v2", process.stdout.readline())
+    assert origin
+    check = shlex.split(next(line for line in dockerfile() if line.startswith("HEALTHCHECK")).partition("CMD ")[2])
     for path in ("/health", "/_sandbox/health"):
-        with urllib.request.urlopen(url[1] + path, timeout=TIMEOUT) as response:
-            assert response.status == 200
+        code = check[2].replace("http://127.0.0.1:8765/health", origin[1] + path)
+        subprocess.run([sys.executable, check[1], code], check=True, timeout=TIMEOUT)
     process.send_signal(signal.SIGTERM)
     _, message = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0

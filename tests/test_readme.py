@@ -32,6 +32,8 @@ from typer.testing import CliRunner
 import calcom_async.booking
 import calcom_async.export
 import calcom_async.sandbox
+import calcom_async.sandbox.control
+import calcom_async.sandbox.world
 import calcom_async.webhooks
 from calcom_async import BadRequestError, Calcom, sign
 from calcom_async.cli import app
@@ -42,7 +44,10 @@ from calcom_async.sandbox import Sandbox
 ENDLESS = (["slots", "watch"], ["webhooks", "listen"], ["webhooks", "verify"], ["profiles", "add"])
 ADA = Attendee(name="Ada", email="ada@example.com", time_zone="Europe/Rome")
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
-GUIDES = [calcom_async.booking, calcom_async.export, calcom_async.sandbox, calcom_async.webhooks]
+GUIDES = [
+    *(calcom_async.booking, calcom_async.export, calcom_async.webhooks),
+    *(calcom_async.sandbox, calcom_async.sandbox.control, calcom_async.sandbox.world),
+]
 TEXTS = [README, *(guide.__doc__ or "" for guide in GUIDES)]
 
 
