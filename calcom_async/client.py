@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from calcom_async.cache import Cache
     from calcom_async.concurrency import MapResult
+    from calcom_async.credential_provider import CredentialsProvider
     from calcom_async.errors import CalcomError
     from calcom_async.watch import SlotQuery, SlotWatcher
 
@@ -87,16 +88,18 @@ class Calcom(ClientBooking):
 
     In a notebook: `cal = await Calcom("cal_live_...").open()`, and `await cal.aclose()` at the end.
 
-    `credentials` are an API key, an `ApiKey`, an `AccessToken` or a `PlatformClient`. Without them the API key comes
-    from `config`. Without `config`, it is `Config.from_env()`: `CAL_API_KEY` and `CAL_API_URL` of the environment.
-    Further keyword arguments are fields of `Config`. A given `session` is used and never closed. Clients with the same
-    `limiter` share their rate limits. `on_event` receives a `ClientEvent` for every attempt, retry, wait and page.
-    `trace_configs` are passed to aiohttp.
+    `credentials` are an API key, an `ApiKey`, an `AccessToken`, a `PlatformClient`, or a function, also an async one,
+    that returns one of them. The function is called at the first request, and once more for a key that the server has
+    rejected (again a minute later if it still returns that key). Without credentials the API key comes from `config`.
+    Without `config`, it is `Config.from_env()`: `CAL_API_KEY` and `CAL_API_URL` of the environment. Further keyword
+    arguments are fields of `Config`. A given `session` is used and never closed. Clients with the same `limiter` share
+    their rate limits. `on_event` receives a `ClientEvent` for every attempt, retry, wait and page. `trace_configs` are
+    passed to aiohttp.
     """
 
     def __init__(
         self,
-        credentials: Credentials | Secret | str | None = None,
+        credentials: Credentials | Secret | str | CredentialsProvider | None = None,
         *,
         config: Config | None = None,
         session: aiohttp.ClientSession | None = None,
@@ -223,7 +226,7 @@ class Calcom(ClientBooking):
         """URL of the proxy without its password; None if there is none, or the client is not open."""
         return self._core.transport.proxy
 
-    def with_credentials(self, credentials: Credentials | Secret | str) -> Calcom:
+    def with_credentials(self, credentials: Credentials | Secret | str | CredentialsProvider) -> Calcom:
         """Return a view of this client with other credentials, and so with another rate limit.
 
         It uses the same connections, is usable as long as this client is open, and needs no `async with`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -11,6 +11,9 @@ from calcom_async.auth import ApiKey, Credentials
 from calcom_async.config import Config
 from calcom_async.errors import ConfigError
 from calcom_async.secret import Secret
+
+if TYPE_CHECKING:
+    from calcom_async.credential_provider import CredentialsProvider
 
 
 def build_config(config: Config | None, fields: Mapping[str, Any]) -> Config:
@@ -22,8 +25,10 @@ def build_config(config: Config | None, fields: Mapping[str, Any]) -> Config:
 
 
 def wrap_credentials(credentials: Any) -> Any:
-    """Hide credentials that are not an object made for them: they may be a key of the wrong type."""
-    return credentials if credentials is None or hasattr(credentials, "fingerprint") else Secret(credentials)
+    """Hide credentials that are neither an object made for them nor a function: they may be a key of the wrong type."""
+    is_function = callable(credentials) and not isinstance(credentials, type)
+    is_known = credentials is None or hasattr(credentials, "fingerprint") or is_function
+    return credentials if is_known else Secret(credentials)
 
 
 def check_arguments(config: object, session: object, limiter: object, on_event: object, trace_configs: object) -> None:
@@ -40,7 +45,7 @@ def check_arguments(config: object, session: object, limiter: object, on_event: 
         raise ConfigError(f"trace_configs must be a list, got {type(trace_configs).__name__}")
 
 
-def choose_credentials(given: Credentials | Secret | str | None, config: Config) -> Credentials:
+def choose_credentials(given: Credentials | Secret | str | CredentialsProvider | None, config: Config) -> Credentials:
     """Return the credentials to use: those given, else the API key of the config."""
     if given is None and config.api_key is not None:
         given = Secret(config.api_key)
@@ -53,8 +58,12 @@ def choose_credentials(given: Credentials | Secret | str | None, config: Config)
         given = Secret(given)
         if not given.holds_text():
             raise ConfigError(
-                "credentials must be an API key (str), an ApiKey, a PlatformClient or an AccessToken, got "
+                "credentials must be an API key (str), an ApiKey, a PlatformClient, an AccessToken or a function, got "
                 f"{type(given.reveal()).__name__}"
             )
         return ApiKey(given)
+    if callable(given):
+        from calcom_async.credential_provider import ProvidedCredentials
+
+        return ProvidedCredentials(given)
     return given

@@ -26,6 +26,7 @@ LAYERS: tuple[str, ...] = (
     "time_ranges concurrency",
     "config requests decoding responses pagination events",
     "rate_limiter redis_connection redis_script redis_rate_limiter token_store redis_token_store auth",
+    "credential_provider",
     "keyset list_call shared_calls",
     "missing_rows arrow",
     "client_arguments middleware retry transport pages raw_request",

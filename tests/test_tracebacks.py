@@ -102,7 +102,9 @@ SETTINGS: dict[str, Any] = {"max_attempts": 1, "timeout": 5, "rate_limit": 10**6
     ],
     ids=["dropped", "garbage", "bad chunk", "half", "401", "500", "no JSON"],
 )
-@pytest.mark.parametrize("credentials", [MARK, ApiKey(MARK), PlatformClient("client", MARK), AccessToken(MARK)])
+@pytest.mark.parametrize(
+    "credentials", [MARK, ApiKey(MARK), PlatformClient("client", MARK), AccessToken(MARK), lambda: MARK]
+)
 async def test_the_key_is_in_no_frame_of_a_failed_call(line, credentials):
     """Whatever the server returns, no frame holds the headers, not even a frame of aiohttp in a cause."""
     async with FakeServer(line) as server, Calcom(credentials, base_url=server.url, **SETTINGS) as cal:

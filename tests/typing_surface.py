@@ -23,6 +23,7 @@ from calcom_async import (
     Pages,
     PlatformClient,
     RateLimitedError,
+    Secret,
     SlotChange,
     SlotQuery,
     Stats,
@@ -74,12 +75,19 @@ from calcom_async.models import (
 )
 
 
+async def read_key() -> Secret:
+    """Credentials may come from a function."""
+    return Secret("cal_x")
+
+
 def clients(session: aiohttp.ClientSession) -> None:
     """A client is created from a text, from any credentials, or from the environment."""
     Calcom()
     Calcom("cal_x", max_wait=1.0)
     Calcom(ApiKey("cal_x"), config=Config(timeout=5.0), session=session, limiter=TokenBucket())
     Calcom(AccessToken("token"))
+    Calcom(lambda: "cal_x")
+    Calcom(read_key)
     Calcom(PlatformClient("id", "secret"), on_event=lambda event: assert_type(event, ClientEvent))
     Calcom(1)  # type: ignore[arg-type]
 

@@ -23,6 +23,7 @@ class ApiKeys(Resource):
         body = drop_unset(apiKeyDaysValid=days_valid, apiKeyNeverExpires=never_expires)
         refreshed = await self._post(ApiKeyRefreshed, "/api-keys/refresh", body=body)
         credentials = self._context.credentials
+        credentials = getattr(credentials, "current", credentials)  # that of a function
         if isinstance(credentials, ApiKey):
             # Before this returns: requests of other tasks with the old key are being rejected by now, and wait for it.
             try:
