@@ -41,15 +41,56 @@ async def test_client(calcom_client, calcom_sandbox):
         assert (await cal.me.get()).username == "ana"
     assert len(calcom_sandbox.requests) == 1
 """
-SELF_HOSTED = """
+MARKERS = """
+from datetime import UTC, datetime
+import pytest
+from calcom_async.sandbox.world import User, World
+
+NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
+pytestmark = pytest.mark.calcom(server="self-hosted-2026-07", now=NOON, rate_limit=7)
+
+@pytest.mark.calcom(bookings=3, rate_limit=5)
+def test_the_nearest_marker_wins(calcom_sandbox):
+    assert calcom_sandbox.store.teams == {}
+    assert len(calcom_sandbox.store.bookings) == 3
+    assert (calcom_sandbox.clock.now(), calcom_sandbox.settings.rate_limit) == (NOON, 5)
+
+@pytest.mark.calcom(world=World(users=[User(username="eve")]))
+def test_world(calcom_sandbox):
+    assert [user["username"] for user in calcom_sandbox.store.users.values()] == ["eve"]
+"""
+WRONG_MARKERS = """
 import pytest
 
-@pytest.fixture
-def calcom_server():
-    return "self-hosted-2026-07"
+@pytest.mark.calcom(booking=3)
+def test_unknown(calcom_sandbox):
+    pass
 
-def test_without_teams(calcom_sandbox):
-    assert calcom_sandbox.store.teams == {}
+@pytest.mark.calcom(50)
+def test_positional(calcom_sandbox):
+    pass
+
+@pytest.mark.calcom(host="192.0.2.1")
+def test_rejected(calcom_sandbox):
+    pass
+"""
+SESSION = """
+import pytest
+
+@pytest.fixture(scope="session")
+def calcom_session_options():
+    return {"bookings": 2}
+
+@pytest.fixture(scope="session")
+def service(calcom_session_sandbox):
+    return calcom_session_sandbox.url
+
+@pytest.mark.parametrize("number", range(4))
+def test_service(calcom_session_sandbox, service, number):
+    assert calcom_session_sandbox.url == service
+    assert len(calcom_session_sandbox.store.bookings) == 2
+    calcom_session_sandbox.store.bookings.clear()
+    calcom_session_sandbox.reset()
 """
 UNMARKED = """
 async def test_client(calcom_client):
@@ -95,9 +136,10 @@ def test_other(calcom_sandbox):
 @pytest.mark.parametrize(
     ("files", "plugins", "passed"),
     [
-        pytest.param([WITHOUT_LOOP, SEPARATE, SELF_HOSTED], [], 5, id="no async plugin"),
+        pytest.param([WITHOUT_LOOP, SEPARATE, MARKERS, SESSION], [], 10, id="no async plugin"),
         pytest.param([UNMARKED, KEYWORDS], [*ASYNCIO, "--asyncio-mode=auto"], 4, id="auto"),
         pytest.param([MARKED], [*ASYNCIO, "--asyncio-mode=strict"], 1, id="strict", marks=pytest.mark.slow),
+        pytest.param([SESSION, SEPARATE], ["-p", "xdist", "-n", "2"], 6, id="xdist", marks=pytest.mark.slow),
         pytest.param([ANYIO], ["-p", "anyio.pytest_plugin"], 1, id="anyio", marks=pytest.mark.slow),
     ],
 )
@@ -123,8 +165,20 @@ def run_pytest(
 def test_the_fixtures_are_documented(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """`pytest --fixtures` shows the fixtures with their docstrings."""
     result = run_pytest(pytester, monkeypatch, [""], "--fixtures")
+    lines = ["calcom_sandbox*", "*A local Cal.com server*", "calcom_session_options*", "calcom_session_sandbox*"]
+    result.stdout.fnmatch_lines([*lines, "*One server for all tests*", "calcom_client*"])
+
+
+def test_wrong_options_are_named(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unknown option, a positional one and one that the sandbox rejects are errors that say what is wrong."""
+    result = run_pytest(pytester, monkeypatch, [WRONG_MARKERS])
+    result.assert_outcomes(errors=3)
     result.stdout.fnmatch_lines(
-        ["calcom_server*", "*The kind of server*", "calcom_sandbox*", "*A local Cal.com server*", "calcom_client*"]
+        [
+            "*cannot start a sandbox with the options booking: *unexpected keyword argument 'booking'*",
+            "*calcom takes keywords only, such as bookings=50, got 50*",
+            "*cannot start a sandbox with the options host: host must be a loopback address*",
+        ]
     )
 
 

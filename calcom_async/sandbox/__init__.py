@@ -13,32 +13,56 @@ with Sandbox(bookings=1000) as sandbox:
         print(len(await cal.bookings.list().collect()))
 ```
 
-The package brings two pytest fixtures. They work with pytest-asyncio in either mode, or without it:
+The package brings pytest fixtures: `calcom_sandbox`, `calcom_client` for a client of it, and `calcom_session_sandbox`
+for one server in the whole session. They work with pytest-asyncio in either mode, with anyio, or without a plugin. With
+pytest-xdist each worker has servers of its own. A marker sets the options of `Sandbox`:
 
 ```python
 from datetime import UTC, datetime, timedelta
+import pytest
 from calcom_async.models import Attendee
 
 ADA = Attendee(name="Ada", email="ada@example.com", time_zone="Europe/Rome")
 
 
+@pytest.mark.calcom(bookings=50, rate_limit=120)
 async def test_a_lost_response_makes_no_second_booking(calcom_sandbox, calcom_client):
+    before = {*calcom_sandbox.store.bookings}
     calcom_sandbox.faults.add("POST", "/v2/bookings", cut="after")  # the server books, then drops the connection
     async with calcom_client() as cal:
         now = datetime.now(UTC)
         slot = await cal.slots.first_available(event_type_id=1, start=now, end=now + timedelta(days=9))
         booking = await cal.book(start=slot.start, event_type_id=1, attendee=ADA)
-    assert [*calcom_sandbox.store.bookings] == [booking.uid]
+    assert {*calcom_sandbox.store.bookings} - before == {booking.uid}
+    (request,) = calcom_sandbox.requests.wait_for(method="POST", path="/v2/bookings")
+    assert request.body["eventTypeId"] == 1
 ```
 
-`Sandbox(server="self-hosted-2026-07")` is a self-hosted build instead of the hosted API (`ServerName` lists the kinds):
-it knows other versions and routes, and some statuses and shapes differ. In pytest, override the fixture
-`calcom_server` to return another kind.
+- `sandbox.requests` is the list of received requests. `matching` filters them, and `wait_for` blocks until they arrive.
+- `sandbox.faults` scripts failures, delays and lost responses; `sandbox.deliveries` are the webhooks that were sent.
+- `sandbox.clock` sets, freezes and moves the time. time-machine works too: a sandbox in the process of the test follows
+  the time of the system unless its own clock was set.
+- `Sandbox(world=...)` starts with declared data: see `calcom_async.sandbox.world`. `reset()`, `snapshot()` and
+  `restore()` bring earlier data back.
+- In a browser, `http://127.0.0.1:PORT/_sandbox` shows bookings, free slots, requests and deliveries as they happen.
+- Tests in other languages use the control API: see `calcom_async.sandbox.control`.
 
-`sandbox.clock` freezes and moves the time, `sandbox.faults` scripts failures, `sandbox.requests` records requests. The
-platform client is `sandbox-client` with the secret `sandbox-secret`; the tokens of its managed user are
-`sandbox-access-token` and `sandbox-refresh-token`. If your tests mock HTTP themselves, use `Calcom(...,
-rate_limit=1_000_000)`: without rate limit headers the client keeps to the documented limit.
+`Sandbox(server="self-hosted-2026-07")` is a self-hosted build instead of the hosted API (`ServerName` lists the kinds):
+it knows other versions and routes, and some statuses and shapes differ.
+
+The sample data of a hosted sandbox:
+
+- users 1 to 3, `ana`, `bo` and `cy`, with the API keys `cal_sandbox`, `cal_sandbox_bo` and `cal_sandbox_cy`;
+- event types 1 to 3 of ana: `thirty`, `sixty` and `class` (60 minutes, 10 seats), Monday to Friday 09:00 to 17:00 in
+  Lisbon, with a calendar that is busy from 12:00 to 13:00 UTC;
+- organization 1 of all three, with the teams 2 (`sales`) and 3 (`support`), and the routing form `sandbox-form`;
+- the platform client `sandbox-client` with the secret `sandbox-secret`, and its managed user 4 with the tokens
+  `sandbox-access-token` and `sandbox-refresh-token`;
+- the OAuth2 app `sandbox-app` with the secret `sandbox-app-secret`, and its tokens of ana, `sandbox-app-access` and
+  `sandbox-app-refresh`.
+
+If your tests mock HTTP themselves, use `Calcom(..., rate_limit=1_000_000)`: without rate limit headers the client keeps
+to the documented limit.
 
 `http` is the HTTP machinery, `state` the data, `seed` the sample data; each other folder is an area of the API with
 its routes, rules and views. The package imports nothing of the client, so that the two cannot share a mistake.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,11 +41,12 @@ class RecordedRequest:
 
 
 class RequestLog(list[RecordedRequest]):
-    """The received requests in order of their responses."""
+    """The received requests in order of their responses. It may be read and waited for in any thread."""
 
     def __init__(self) -> None:
         super().__init__()
         self._recorded = 0
+        self._changed = threading.Condition()
 
     def record(
         self, request: HttpRequest, response: HttpResponse, *, time: datetime, seconds: float, fault: int | None
@@ -69,6 +71,8 @@ class RequestLog(list[RecordedRequest]):
         )
         if len(self) > 2 * MIN_RECORDED:
             del self[:-MIN_RECORDED]
+        with self._changed:
+            self._changed.notify_all()
 
     def matching(
         self, *, method: str = "*", path: str = "*", status: int | None = None, after: int = 0
@@ -80,12 +84,43 @@ class RequestLog(list[RecordedRequest]):
         verb, pattern = method.upper(), path_pattern(path)
         return [
             request
-            for request in self
+            for request in list(self)  # another thread may append
             if request.number > after
             and verb in {"*", request.method}
             and status in {None, request.status}
             and pattern.fullmatch(request.path)
         ]
+
+    def wait_for(
+        self,
+        *,
+        method: str = "*",
+        path: str = "*",
+        status: int | None = None,
+        after: int = 0,
+        count: int = 1,
+        timeout: float = 10.0,
+    ) -> list[RecordedRequest]:
+        """Block until `count` requests match, and return those that do. Raises TimeoutError after so many seconds.
+
+        In a coroutine call it with `asyncio.to_thread`, so that the client in the same event loop goes on.
+        """
+
+        def matching() -> list[RecordedRequest]:
+            """Return the requests that match now."""
+            return self.matching(method=method, path=path, status=status, after=after)
+
+        with self._changed:
+            self._changed.wait_for(lambda: len(matching()) >= count, timeout)
+        found = matching()
+        if len(found) < count:
+            wanted = f"{method.upper()} {path}" + ("" if status is None else f" with status {status}")
+            latest = ", ".join(f"{request.method} {request.path} {request.status}" for request in self[-5:])
+            raise TimeoutError(
+                f"{len(found)} of {count} requests {wanted} were received within {timeout:g} s. "
+                f"The latest requests: {latest or 'none'}"
+            )
+        return found
 
 
 def _remaining(headers: Mapping[str, str]) -> int | None:
