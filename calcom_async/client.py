@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+from logging import DEBUG
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 from weakref import WeakValueDictionary
 
@@ -15,8 +16,8 @@ from calcom_async.client_arguments import build_config, check_arguments, choose_
 from calcom_async.client_booking import ClientBooking
 from calcom_async.config import Config, guarded, hide_headers
 from calcom_async.errors import ConfigError, DecodeError
-from calcom_async.events import ClientEvent, Observer
-from calcom_async.middleware import authenticated, limited, with_headers
+from calcom_async.events import ClientEvent, Observer, log
+from calcom_async.middleware import authenticated, limited, observed, with_headers
 from calcom_async.rate_limit_state import DEFAULT_LIMIT_NAME
 from calcom_async.rate_limiter import RateLimiter, TokenBucket
 from calcom_async.raw_request import build_raw_request, is_read
@@ -93,8 +94,8 @@ class Calcom(ClientBooking):
     rejected (again a minute later if it still returns that key). Without credentials the API key comes from `config`.
     Without `config`, it is `Config.from_env()`: `CAL_API_KEY` and `CAL_API_URL` of the environment. Further keyword
     arguments are fields of `Config`. A given `session` is used and never closed. Clients with the same `limiter` share
-    their rate limits. `on_event` receives a `ClientEvent` for every attempt, retry, wait and page. `trace_configs` are
-    passed to aiohttp.
+    their rate limits. `on_event` receives a `ClientEvent` for every attempt, retry, wait, call and page.
+    `trace_configs` are passed to aiohttp.
     """
 
     def __init__(
@@ -144,14 +145,14 @@ class Calcom(ClientBooking):
         if config.headers:
             send = with_headers(send, config.headers)
         send = limited(send, core.limiter, self.credentials, config, observer, shared_reads=core.slot_searches)
-        send = authenticated(send, self.credentials)
+        send = authenticated(send, self.credentials, send_refresh=self._entrance(send))
         send = retrying(send, config, core.retry_budget, observer)
         if core.cache:
             # Outermost: a cached response waits for no rate limit, and callers who share a request share its retries.
             send = core.cache.wrap(send, self.credentials, config.headers)
         if config.read_only:
             send = read_only(send)
-        self._send = self._in_own_event_loop(send)
+        self._send = self._entrance(send)
         self._context = ResourceContext(
             self._send,
             observer,
@@ -164,15 +165,18 @@ class Calcom(ClientBooking):
         # For `aclose`, which waits for their token refreshes. Weak, since a service may have a view per user.
         core.credentials_in_use[id(self.credentials)] = self.credentials
 
-    def _in_own_event_loop(self, send: Send) -> Send:
-        """Check the event loop first, before a call touches what all calls share, such as the rate limiter."""
-        check_event_loop = self._core.transport.check_event_loop
+    def _entrance(self, send: Send) -> Send:
+        """Check the event loop before a call touches what all calls share; observe the call if events are wanted."""
+        check_event_loop, observer = self._core.transport.check_event_loop, self._observer
+        send_observed = observed(send, observer)
 
-        def send_here(request: Request, context: CallContext) -> Awaitable[Response]:
+        def enter(request: Request, context: CallContext) -> Awaitable[Response]:
             check_event_loop()
-            return send(request, context)
+            if observer.on_event is None and not log.isEnabledFor(DEBUG):
+                return send(request, context)
+            return send_observed(request, context)
 
-        return send_here
+        return enter
 
     def __repr__(self) -> str:
         if not hasattr(self, "_context"):

@@ -21,17 +21,22 @@ class ClientEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One event of the client, without bodies, ids or secrets.
 
     `kind` is `request` for an attempt that got a response or failed, `retry` before a retry, `wait` after a wait for
-    the rate limit, and `page` for a page of a list.
+    the rate limit, `call` for the end of a call with all its attempts and waits, and `page` for a page of a list, after
+    the end of its call. A token refresh is a call of its own.
     """
 
-    kind: Literal["request", "retry", "wait", "page"]
+    kind: Literal["request", "retry", "wait", "call", "page"]
+    call_id: int = 0
+    """A number that all events of a call have in common; no other call of this process has it."""
     method: str
     path: str
     """The route, such as `/bookings/{}`."""
     seconds: float = 0.0
-    """Duration of the attempt, of the pause before the retry, or of the wait."""
+    """Duration of the attempt, of the pause before the retry, of the wait, or of the whole call."""
     status: int | None = None
     """None if there was no response."""
+    error: str | None = None
+    """The type of the exception that ended the attempt or the call, or that the retry follows."""
     attempt: int = 1
     remaining: int | None = None
     """Requests left in the window, from the headers of the response."""
@@ -59,7 +64,7 @@ class Observer:
         self.count(event.kind, event.status, event.seconds)
         if log.isEnabledFor(logging.DEBUG):
             log.debug(
-                "%s %s %s: %s, %.3f s, attempt %d, %s left",
+                "%s %s %s: %s, %.3f s, attempt %d, %s left, call %d",
                 event.kind,
                 event.method,
                 event.path,
@@ -67,6 +72,7 @@ class Observer:
                 event.seconds,
                 event.attempt,
                 event.remaining,
+                event.call_id,
             )
         if self.on_event is not None:
             try:
@@ -81,18 +87,22 @@ class Observer:
         status: int | None,
         seconds: float = 0.0,
         limits: Sequence[RateLimit] = (),
+        *,
+        error: Exception | None = None,
     ) -> None:
         """Report an attempt that got a response or failed; only count it if no event would be logged or passed on."""
-        if self.on_event is None and not log.isEnabledFor(logging.DEBUG):
+        if self.on_event is None and not context.call_id:
             self.count("request", status)
             return
         self.emit(
             ClientEvent(
                 kind="request",
+                call_id=context.call_id,
                 method=request.method,
                 path=request.route,
                 seconds=seconds,
                 status=status,
+                error=None if error is None else type(error).__name__,
                 attempt=context.attempt,
                 remaining=max([limit.remaining for limit in limits], default=None),
             )

@@ -148,7 +148,14 @@ class ListCall(PagedList[T]):
             problem = DecodeError(f"{self._request.method} {self._request.path}: {error}")
         else:
             self._observer.emit(
-                ClientEvent(kind="page", method="GET", path=self.name, status=response.status, rows=len(page.items))
+                ClientEvent(
+                    kind="page",
+                    call_id=response.call_id,
+                    method="GET",
+                    path=self.name,
+                    status=response.status,
+                    rows=len(page.items),
+                )
             )
             return page
         raise problem

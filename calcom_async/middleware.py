@@ -1,12 +1,14 @@
-"""Middleware around the transport: authenticate, wait for the rate limit, add headers. Retries are in `retry.py`.
+"""Middleware around the transport: observe, authenticate, wait for the rate limit, add headers.
 
-Each is a function from `Send` to `Send`. `Calcom._build_middleware` puts them in order.
+Each is a function from `Send` to `Send`. `Calcom._build_middleware` puts them in order. Retries are in `retry.py`.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Mapping
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -33,24 +35,57 @@ from calcom_async.secret import Secret
 MIN_REPORTED_WAIT = 0.001
 """Shorter waits, in seconds, are not reported as events."""
 ANONYMOUS = Anonymous()
+CALL_IDS = count(1)
 
 
-def authenticated(send: Send, credentials: Credentials) -> Send:
+def observed(send: Send, observer: Observer) -> Send:
+    """Give each call an id, and report its end to the observer."""
+
+    async def observe(request: Request, context: CallContext) -> Response:
+        clock = asyncio.get_running_loop().time
+        started, call_id = clock(), next(CALL_IDS)
+        status: int | None = None
+        error_type: str | None = None
+        try:
+            response = await send(request, msgspec.structs.replace(context, call_id=call_id))
+            status = response.status
+        except BaseException as error:  # a cancelled call ends too
+            status, error_type = getattr(error, "status", None), type(error).__name__
+            raise
+        finally:
+            observer.emit(
+                ClientEvent(
+                    kind="call",
+                    call_id=call_id,
+                    method=request.method,
+                    path=request.route,
+                    seconds=clock() - started,
+                    status=status,
+                    error=error_type,
+                )
+            )
+        return msgspec.structs.replace(response, call_id=call_id)
+
+    return observe
+
+
+def authenticated(send: Send, credentials: Credentials, *, send_refresh: Send | None = None) -> Send:
     """Add the credentials to each request. If the token has expired, refresh it once and send again.
 
-    Requests that refresh a token carry other secrets, so they go to `send` directly.
+    Requests that refresh a token carry other secrets, so they go to `send_refresh`, or to `send` directly.
     """
+    send_refresh = send_refresh or send
 
     def sign(request: Request) -> Request:
         return msgspec.structs.replace(request, headers={**request.headers, **credentials.headers})
 
     async def authenticate(request: Request, context: CallContext) -> Response:
-        await credentials.refresh_if_expiring(send)
+        await credentials.refresh_if_expiring(send_refresh)
         fingerprint = credentials.fingerprint
         try:
             return await send(sign(request), context)
         except UnauthorizedError as error:
-            if not await credentials.refresh_after(send, fingerprint, error):
+            if not await credentials.refresh_after(send_refresh, fingerprint, error):
                 raise
         return await send(sign(request), context)
 
@@ -88,7 +123,15 @@ def limited(
             max_wait=config.max_wait,
         )
         if permit.waited > MIN_REPORTED_WAIT:
-            observer.emit(ClientEvent(kind="wait", method=request.method, path=request.route, seconds=permit.waited))
+            observer.emit(
+                ClientEvent(
+                    kind="wait",
+                    call_id=context.call_id,
+                    method=request.method,
+                    path=request.route,
+                    seconds=permit.waited,
+                )
+            )
         limits: tuple[RateLimit, ...] | None = None
         retry_after, sent = None, True
         try:
@@ -100,14 +143,14 @@ def limited(
             limits = error.rate_limits
             if isinstance(error, RateLimitedError):
                 retry_after = error.retry_after or DEFAULT_RETRY_AFTER
-            observer.record_attempt(request, context, error.status, error.seconds, limits)
+            observer.record_attempt(request, context, error.status, error.seconds, limits, error=error)
             raise
         except TransportError as error:
             sent = error.sent
-            observer.record_attempt(request, context, None, error.seconds)
+            observer.record_attempt(request, context, None, error.seconds, error=error)
             raise
-        except DecodeError:
-            observer.record_attempt(request, context, None)
+        except DecodeError as error:
+            observer.record_attempt(request, context, None, error=error)
             raise
         except ConfigError:
             sent = False

@@ -61,6 +61,8 @@ class CallContext(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the request carries no credentials, such as one that refreshes a token. It is counted by IP address."""
 
     # Set by the middleware on the way to the socket.
+    call_id: int = 0
+    """`ClientEvent.call_id`; 0 if no event of the call is passed on or logged."""
     attempt: int = 1
     time_left: float | None = None
     """Seconds left for this attempt, if less than `Config.timeout`."""

@@ -36,6 +36,8 @@ class Response(msgspec.Struct, frozen=True):
     seconds: float = 0.0
     rate_limits: tuple[RateLimit, ...] = ()
     """The rate limits in the headers, set by the middleware that reads them."""
+    call_id: int = 0
+    """`ClientEvent.call_id`; 0 if no event of the call is passed on or logged."""
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [("status", self.status), ("size", len(self.body))]

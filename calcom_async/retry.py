@@ -149,10 +149,12 @@ class _RetryState:
         self.observer.emit(
             ClientEvent(
                 kind="retry",
+                call_id=self.context.call_id,
                 method=self.request.method,
                 path=self.request.route,
                 seconds=pause,
                 status=status,
+                error=type(error).__name__,
                 attempt=self.attempts,
             )
         )

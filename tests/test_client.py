@@ -444,6 +444,82 @@ async def test_events_contain_no_ids(sandbox):
     assert [(event.path, event.rows) for event in recorder.of_kind("page")] == [("/bookings", 1)]
 
 
+async def test_the_events_of_a_call_share_an_id():
+    """All events of a call have its id, and the last one before its page is its end."""
+    recorder = EventRecorder()
+    broken, rows = http_response(503, b"{}"), http_response(body=b'{"data":[{"id":1}]}')
+    async with (
+        FakeServer(broken, CutResponse(b""), rows, http_response(404, b"{}")) as server,
+        Calcom("cal_a", base_url=server.url, on_event=recorder, backoff_base=0) as cal,
+    ):
+        await cal.event_types.list().raw().first_page()
+        with pytest.raises(NotFoundError):
+            await cal.me.get()
+    first, second = recorder.events[0].call_id, recorder.events[-1].call_id
+    assert [(event.kind, event.call_id, event.status, event.error) for event in recorder.events] == [
+        ("request", first, 503, "ServerError"),
+        ("retry", first, 503, "ServerError"),
+        ("request", first, None, "ConnectionFailedError"),
+        ("retry", first, None, "ConnectionFailedError"),
+        ("request", first, 200, None),
+        ("call", first, 200, None),
+        ("page", first, 200, None),
+        ("request", second, 404, "NotFoundError"),
+        ("call", second, 404, "NotFoundError"),
+    ]
+    assert 0 < first < second
+
+
+async def test_a_token_refresh_is_a_call():
+    """A token refresh has a call id of its own, and ends before the call that needed it."""
+    recorder, token = EventRecorder(), AccessToken("old", "r", client_id="c", client_secret="s")
+    expired = http_response(498, b'{"error": {"code": "TokenExpiredException", "message": "expired"}}')
+    pair = http_response(body=b'{"data": {"accessToken": "new", "refreshToken": "newer"}}')
+    async with (
+        FakeServer(expired, pair, ME) as server,
+        Calcom(token, base_url=server.url, on_event=recorder) as cal,
+    ):
+        await cal.me.get()
+    assert [(event.kind, event.path) for event in recorder.events] == [
+        ("request", "/me"),
+        ("request", "/oauth/{}/refresh"),
+        ("call", "/oauth/{}/refresh"),
+        ("request", "/me"),
+        ("call", "/me"),
+    ]
+    ids = [event.call_id for event in recorder.events]
+    assert ids[0] == ids[3] == ids[4] != ids[1] == ids[2]
+
+
+async def test_a_cancelled_call_is_an_event():
+    """A call that is cancelled has an event with its end."""
+    recorder, started = EventRecorder(), asyncio.Event()
+
+    async def hang(writer: asyncio.StreamWriter) -> None:
+        started.set()
+        await writer.wait_closed()
+
+    async with FakeServer(hang) as server, Calcom("cal_a", base_url=server.url, on_event=recorder) as cal:
+        call = asyncio.create_task(cal.me.get())
+        await started.wait()
+        call.cancel()
+        await asyncio.wait([call])
+    assert [(event.kind, event.error) for event in recorder.events] == [("call", "CancelledError")]
+
+
+async def test_calls_without_an_observer_have_no_id(monkeypatch, caplog):
+    """An id is drawn only if a callback or the log wants events."""
+    ids = iter([7])
+    monkeypatch.setattr("calcom_async.middleware.CALL_IDS", ids)
+    async with FakeServer(ME) as server, Calcom("cal_a", base_url=server.url) as cal:
+        await cal.me.get()
+        with caplog.at_level("DEBUG", "calcom_async"):
+            await cal.me.get()
+        await cal.me.get()
+    lines = [message for message in caplog.messages if "GET /me" in message]
+    assert [(line.split()[0], line.rpartition(" ")[2]) for line in lines] == [("request", "7"), ("call", "7")]
+
+
 async def test_a_failing_on_event_callback(sandbox, caplog):
     """A callback that raises is logged and does not fail the call."""
     async with Calcom(sandbox.api_key, base_url=sandbox.url, on_event=lambda event: 1 / 0) as cal:

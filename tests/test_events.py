@@ -23,7 +23,7 @@ def test_an_event_is_frozen():
 
 def test_the_fields_of_an_event():
     """An event has these fields, and none for bodies or headers."""
-    names = {"kind", "method", "path", "seconds", "status", "attempt", "remaining", "rows"}
+    names = {"kind", "call_id", "method", "path", "seconds", "status", "error", "attempt", "remaining", "rows"}
     assert {field.name for field in msgspec.structs.fields(ClientEvent)} == names
 
 
@@ -64,5 +64,5 @@ def test_a_failing_callback(caplog):
 def test_events_are_logged(caplog):
     """At level DEBUG each event is one line of the logger `calcom_async`."""
     with caplog.at_level(logging.DEBUG, "calcom_async"):
-        Observer().emit(make_event(status=200, seconds=0.25, remaining=7))
-    assert caplog.messages == ["request GET /bookings/{}: 200, 0.250 s, attempt 1, 7 left"]
+        Observer().emit(make_event(status=200, seconds=0.25, remaining=7, call_id=3))
+    assert caplog.messages == ["request GET /bookings/{}: 200, 0.250 s, attempt 1, 7 left, call 3"]

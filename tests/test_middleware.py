@@ -31,7 +31,7 @@ from calcom_async import (
 from calcom_async.auth import Anonymous
 from calcom_async.errors import RateLimit
 from calcom_async.events import Observer
-from calcom_async.middleware import authenticated, limited
+from calcom_async.middleware import authenticated, limited, observed
 from calcom_async.rate_limit_state import Bucket, Permit
 from calcom_async.rate_limiter import DEFAULT_RETRY_AFTER
 from calcom_async.requests import CallContext, EndpointLimit, Request
@@ -544,3 +544,20 @@ def test_a_wait_for_the_limit_is_an_event():
     for waited in (0.0, 2.5):
         run(limited(FakeSend(), FakeLimiter(waited), KEY, Config(), Observer(recorder))(*make_call()))
     assert [event.seconds for event in recorder.of_kind("wait")] == [2.5]
+
+
+def test_the_end_of_a_call_is_an_event():
+    """The end of a call has an event with its whole duration, the pauses between its attempts included."""
+
+    async def scene() -> float:
+        started = loop_time()
+        await observed(with_retries(FakeSend(NOT_SENT, NOT_SENT, ok_response()), backoff_base=20), observer)(
+            *make_call()
+        )
+        return loop_time() - started
+
+    recorder = EventRecorder()
+    observer = Observer(recorder)
+    seconds = run(scene())
+    [event] = recorder.of_kind("call")
+    assert (event.seconds, event.status, event.error) == (pytest.approx(seconds), 200, None)

@@ -118,7 +118,7 @@ def _printing(on_event: Callable[[ClientEvent], object] | None) -> Callable[[Cli
     def print_event(event: ClientEvent) -> None:
         if on_event is not None:
             on_event(event)
-        if event.kind != "page":
+        if event.kind not in ("call", "page"):
             print_status("debug:", _describe(event))
 
     return print_event
