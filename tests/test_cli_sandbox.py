@@ -73,7 +73,7 @@ def test_the_options_of_the_data(started: list[Sandbox], tmp_path: Path) -> None
     assert sandbox.store.event_types == {}
     sandbox, result = run(started, "--world", tmp_path / "world.json")
     assert sandbox.store.api_keys == {"cal_sandbox": 1}
-    assert "1 bookings" in result.stderr
+    assert "1 booking," in result.stderr
     sandbox, _ = run(started, "--world", tmp_path / "world.yml")
     assert [user["username"] for user in sandbox.store.users.values()] == ["yan"]
 

@@ -130,7 +130,8 @@ def sandbox(
                 raise ConfigError(_not_listening(error, host, port)) from None
             echo(f"export CAL_API_URL={local_server.url} CAL_API_KEY={quote(local_server.api_key)}")
             count = len(local_server.store.bookings)
-            stderr.print(f"{count:,} bookings, rate limit {limit} requests per {window:g} s. Press Ctrl-C to stop.")
+            stored = f"{count:,} booking{'' if count == 1 else 's'}"
+            stderr.print(f"{stored}, rate limit {limit} requests per {window:g} s. Press Ctrl-C to stop.")
             if control_token is None and local_server.control_token is not None:
                 stderr.print(f"/_sandbox needs the header Authorization: Bearer {local_server.control_token}")
             threading.Event().wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import random
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -154,7 +155,6 @@ def test_a_fault_that_cannot_occur_is_a_400(control, body, message):
 def test_the_rate_limit_changes(sandbox, control):
     """The rate limit is read and changed; counts start again."""
     assert control.get("/rate-limit") == {"limit": 1_000_000, "window": 60, "block": 60}
-    sandbox.rate_limiter.hit("caller", [], 0)
     assert control.send("PATCH", "/rate-limit", {"limit": 2, "block": 5}).body == {"limit": 2, "window": 60, "block": 5}
     assert (sandbox.settings.rate_limit, sandbox.settings.block) == (2, 5)
 
@@ -243,6 +243,16 @@ def test_bad_filters_are_a_400(control, query, message):
     """A filter that does not exist or cannot be read is a 400."""
     status, text = error(control.send("GET", f"/requests?{query}"))
     assert (status, text.startswith(message)) == (400, True), text
+
+
+def test_faults_and_limits_do_not_apply_to_the_control_api(sandbox, control):
+    """A fault for every path, and a rate limit that is used up, leave the control API alone."""
+    sandbox.settings.rate_limit = 1
+    with sandbox:
+        send_request(sandbox, "GET", "/v2/me")
+        sandbox.faults.add("*", "*", status=500)
+        assert [send_request(sandbox, "GET", "/_sandbox/clock").status for _ in range(3)] == [200, 200, 200]
+        assert (sandbox.faults.fired, len(sandbox.requests)) == (0, 1)
 
 
 # --- state and reset
@@ -335,6 +345,33 @@ def test_unknown_operations(control):
     assert error(control.send("PUT", "/clock")) == (405, "the method must be one of GET, PATCH, got PUT")
     assert error(control.send("GET", "/clock?a=1")) == (400, "this operation has no query parameters")
     assert error(control.send("POST", "/reset", b"{}")) == (400, "this operation has no body")
+
+
+def test_odd_input_is_never_a_500(sandbox, control):
+    """No value in a path, a query or a body leads to an unplanned error."""
+    rng = random.Random(1)
+    for _ in range(300):
+        operation = rng.choice([operation for operation in OPERATIONS if operation.path not in {"/server", "/events"}])
+        path = re.sub(r"\{\w+\}", lambda _: rng.choice(["1", "-1", "x", "%00", "9" * 30]), operation.path)
+        body = None
+        if "query" in operation.types:
+            names = ["after", "take", "count", "method", "path", "status", "trigger", "start", "days", "eventTypeId"]
+            path += f"?{rng.choice(names)}={rng.choice(['1', '-1', '1e9', '%ff', '***', '', '0001-01-01T00:00:00Z'])}"
+        if "body" in operation.types:
+            body = json.loads(json.dumps(operation.example))
+            replace_some(body, rng)
+        response = control.send(operation.method, path, body)
+        assert response.status < 500, (operation.path, path, body)
+    assert sandbox.handler_errors == []
+
+
+def replace_some(value, rng):
+    """Replace values of a nested document, at any depth, by odd ones."""
+    for key in value if isinstance(value, dict) else range(len(value)):
+        if rng.random() < 0.15:
+            value[key] = rng.choice([None, True, -1, 2**63, 1e308, "", "\n", "x" * 3000, [], [1], {}, {"a": [1]}])
+        elif isinstance(value[key], dict | list):
+            replace_some(value[key], rng)
 
 
 def test_large_bodies_are_a_413(control):

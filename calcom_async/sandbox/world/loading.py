@@ -99,7 +99,8 @@ class _Loader:
     def _owner_of(self, event_type: Record) -> str | None:
         """Return the name of the owner of an event type."""
         if event_type.get("teamId") is not None:
-            return str(self._store.teams[event_type["teamId"]]["slug"])
+            team = self._store.teams.get(event_type["teamId"])
+            return None if team is None else team["slug"]
         owner = self._store.users.get(event_type["ownerId"])
         return None if owner is None else owner["username"]
 
