@@ -68,7 +68,13 @@ def test_the_clock_is_moved(sandbox, control):
 
 
 @pytest.mark.parametrize(
-    "body", [{"now": "9999-12-31T00:00:00Z"}, {"moveBy": 3.1e10}, {"now": "2026-01-01T00:00:00Z", "moveBy": -2e9}]
+    "body",
+    [
+        {"now": "9999-12-31T00:00:00Z"},
+        {"moveBy": 3.1e10},
+        {"now": "9999-12-31T00:00:00Z", "moveBy": 1e10},
+        {"now": "2026-01-01T00:00:00Z", "moveBy": -2e9},
+    ],
 )
 def test_the_clock_stays_within_bounds(sandbox, control, body):
     """A time that other code could not handle is a 400, and the clock stays."""
@@ -253,6 +259,11 @@ def test_faults_and_limits_do_not_apply_to_the_control_api(sandbox, control):
         sandbox.faults.add("*", "*", status=500)
         assert [send_request(sandbox, "GET", "/_sandbox/clock").status for _ in range(3)] == [200, 200, 200]
         assert (sandbox.faults.fired, len(sandbox.requests)) == (0, 1)
+        assert send_request(sandbox, "GET", "/_sandbox/server").body == {
+            "kind": "hosted",
+            "url": sandbox.url,
+            "origin": sandbox.url.removesuffix("/v2"),
+        }
 
 
 # --- state and reset

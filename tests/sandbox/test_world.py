@@ -34,6 +34,9 @@ from calcom_async.sandbox.world import (
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 ADA = Attendee(name="Ada", email="ada@example.com", time_zone="Europe/Rome")
+SALES = Team(name="Sales", members=[Member(user="ana")])
+SEATS = {"seatsPerTimeSlot": 2, "showAttendeeInfo": True, "showAvailabilityCount": True}
+PAIR = EventType(slug="pair", owner="ana", length_in_minutes=60, settings={"minimumBookingNotice": 0, "seats": SEATS})
 INTRO = EventType(slug="intro", owner="ana", length_in_minutes=30)
 
 
@@ -142,13 +145,10 @@ def test_event_types_of_teams():
 
 def test_settings_of_event_types():
     """Settings are the fields of POST /v2/event-types, with its rules."""
-    settings = {"minimumBookingNotice": 0, "seats": {"seatsPerTimeSlot": 2, "showAttendeeInfo": True}}
-    settings["seats"]["showAvailabilityCount"] = True
-    event_type = EventType(slug="class-of-2", owner="ana", length_in_minutes=60, settings=settings)
-    pair = booking("ana/class-of-2", attendees=[ADA, Attendee(name="Bob", email="bob@example.com")])
-    sandbox = sandbox_with(event_types=[event_type], bookings=[pair])
+    both = booking("ana/pair", attendees=[ADA, Attendee(name="Bob", email="bob@example.com")])
+    sandbox = sandbox_with(event_types=[PAIR], bookings=[both])
     (record,) = sandbox.store.event_types.values()
-    assert (record["title"], record["minimumBookingNotice"]) == ("Class of 2", 0)
+    assert (record["title"], record["minimumBookingNotice"]) == ("Pair", 0)
     (made,) = sandbox.store.bookings.values()
     assert [seat["attendee_id"] for seat in made.seats] == [1, 2]
     assert made.end - made.start == timedelta(hours=1)
@@ -264,6 +264,24 @@ def test_bookings_have_what_is_declared():
             "User with ID=1 does not own schedule with ID=99 - at `$.eventTypes[0].settings`",
         ),
         (
+            {"teams": [SALES], "event_types": [EventType(slug="a", owner="sales", length_in_minutes=5)]},
+            "an event type of a team needs one of roundRobin, collective, managed - at `$.eventTypes[0].",
+        ),
+        (
+            {
+                "teams": [SALES],
+                "event_types": [
+                    EventType(slug="a", owner="sales", length_in_minutes=5, scheduling_type="roundRobin", hosts=[])
+                ],
+                "bookings": [booking("sales/a")],
+            },
+            "'sales/a' has no hosts - at `$.bookings[0].eventType`",
+        ),
+        (
+            {"event_types": [PAIR], "bookings": [booking("ana/pair", attendees=[ADA, ADA, ADA])]},
+            "must be at most 2, as many as there are seats - at `$.bookings[0].attendees`",
+        ),
+        (
             {"event_types": [INTRO], "bookings": [booking("ana/x")]},
             "there is no event type 'ana/x'; known are: ana/intro - at `$.bookings[0].eventType`",
         ),
@@ -335,6 +353,10 @@ def control(sandbox):
     return ControlClient(sandbox)
 
 
+TEAM_DOCUMENT = {
+    "teams": [{"name": "Crew", "members": [{"user": "bo"}]}],
+    "eventTypes": [{"slug": "shift", "owner": "crew", "lengthInMinutes": 15, "schedulingType": "collective"}],
+}
 DOCUMENT = {
     "users": [{"username": "zoe", "timeZone": "Asia/Tokyo"}],
     "teams": [{"name": "Crew", "members": [{"user": "zoe"}]}],
@@ -351,6 +373,13 @@ DOCUMENT = {
         }
     ],
 }  # fmt: skip
+
+
+def test_a_world_joins_event_types_of_a_deleted_team(sandbox, control):
+    """An event type whose team is gone does not matter when rows are added."""
+    control.send("POST", "/world", TEAM_DOCUMENT)
+    del sandbox.store.teams[next(reversed(sandbox.store.teams))]
+    assert control.send("POST", "/world", {"users": [{"username": "yan"}]}).status == 201
 
 
 def test_replacing_the_world(sandbox, control):
@@ -475,7 +504,7 @@ def test_yaml_is_read_like_json(control, sandbox):
         (b"users: !!int 'x'", "the YAML cannot be read: "),
         (b"\xff\xfe\xff", "the YAML cannot be read: "),
         (b"users: [{username: zoe, nmae: Zoe}]", "Object contains unknown field `nmae` - at `$.users[0]`"),
-        (b"users: " + b"[" * 2_000, "the document is nested too deeply"),
+        (b"users: " + b"[" * 400, "the document is nested too deeply"),
         (b"#" * 500_001, "YAML must have at most 500,000 bytes, got 500,001; use JSON"),
         (b"- a", "Expected `object`, got `array`"),
         (b"", "Expected `object`, got `null`"),

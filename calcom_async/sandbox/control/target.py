@@ -28,18 +28,23 @@ class Target(Protocol):
 
     def reset(self) -> None:
         """Restore the initial data, and clear faults, rate limits and recordings."""
+        ...
 
     def snapshot(self) -> Snapshot:
         """Return a copy of the data."""
+        ...
 
     def restore(self, snapshot: Snapshot) -> None:
         """Restore the data of a snapshot, and clear faults, rate limits and recordings."""
+        ...
 
     def add_world(self, world: World) -> Loaded:
         """Add to the data. Raises a `WorldError`."""
+        ...
 
     def load_world(self, world: World) -> Loaded:
         """Replace the data, also what `reset` restores. Raises a `WorldError`."""
+        ...
 
 
 class Body(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
