@@ -9,6 +9,7 @@
     benchmarks.arrow           CPU time per row of an Arrow table, and peak memory
     benchmarks.export          peak memory of 1,000,000 rows over 10,000; CPU time per row
     benchmarks.startup         CPU time, wall time and modules of an import
+    benchmarks.sandbox         rates of the sandbox next to GET /v2/me with 1,000 and 100,000 bookings; start; memory
     benchmarks.missing_rows    rows lost, and requests for a list with ties
 
 `benchmarks.instructions` counts, so its results are the same on a busy machine, and only it has budgets of cost. CPU

@@ -48,7 +48,6 @@ class BookingFactory:
                 EPOCH + start * MINUTE,
                 None if updated is None else EPOCH + updated * MINUTE,
             )
-        self.store.changed()
         return set(self.store.bookings)
 
     def add(self, created: datetime, start: datetime, updated: datetime | None) -> Booking:

@@ -24,6 +24,7 @@ SMALL_OPTIONS = {
     "missing_rows": ["--bookings", "120"],
     "startup": [],
     "instructions": ["--bookings", "300", "--requests", "5", "--only", "request"],
+    "sandbox": ["--small", "20", "--large", "60"],
     "export": ["--bookings", "500", "--many", "1000"],
 }
 

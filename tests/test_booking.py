@@ -7,7 +7,6 @@ import json
 import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
@@ -543,7 +542,7 @@ async def test_a_duplicate_of_a_retry_is_cancelled(cal, sandbox):
     def first_request_acts_late(store: Store) -> None:
         if len(store.bookings) == 1:
             [record] = store.bookings.values()
-            store.add_booking(replace(record, id=record.id + 1, uid="twin"))
+            store.add_booking(msgspec.structs.replace(record, id=record.id + 1, uid="twin"))
 
     sandbox.faults.add("POST", BOOKINGS, cut="before").after_each("POST", BOOKINGS, first_request_acts_late)
     booking = await book(cal, event_type_id=which)
@@ -666,7 +665,7 @@ async def test_a_key_distinguishes_equal_slugs_of_two_users(cal, sandbox):
         new_event_type(sandbox.store, owner, {"title": "Chat", "slug": "chat", "lengthInMinutes": 30} | ON_REQUEST)
     arguments = {"event_type_id": None, "event_type_slug": "chat", "idempotency_key": "order-7", "check": False}
     first = await book(cal, 15, username="ana", **arguments)
-    sandbox.store.bookings[first.uid].host_ids.append(BO)  # each host lists both
+    sandbox.store.bookings[first.uid].host_ids += (BO,)  # each host lists both
     async with client(sandbox, "cal_sandbox_bo") as bo:
         second = await book(bo, 15, username="bo", attendee=BEA, **arguments)
         assert second.uid != first.uid
@@ -751,7 +750,7 @@ async def test_a_duplicate_that_cannot_be_cancelled(cal, sandbox):
     def twin(store: Store) -> None:
         if len(store.bookings) == 1:
             [record] = store.bookings.values()
-            store.add_booking(replace(record, id=record.id + 1, uid="twin"))
+            store.add_booking(msgspec.structs.replace(record, id=record.id + 1, uid="twin"))
 
     sandbox.faults.after_each("POST", BOOKINGS, twin)
     with pytest.raises(UnknownOutcomeError, match=r"booking twin is a duplicate .* cannot be cancelled"):

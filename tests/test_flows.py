@@ -6,10 +6,10 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from sent_requests import ADA, ANA, BEA, BO, MONDAY, ORGANIZATION, SALES, THIRTY, at, book, sent_requests
 
@@ -184,7 +184,7 @@ def add_newest_booking(store: Store) -> None:
     """Create one more booking, which shifts every row of a list that starts with the newest."""
     newest = max(store.bookings.values(), key=lambda booking: booking.id)
     created_at = newest.created_at + timedelta(seconds=1)
-    store.bookings[f"new-{newest.id}"] = replace(
+    store.bookings[f"new-{newest.id}"] = msgspec.structs.replace(
         newest, id=newest.id + 1, uid=f"new-{newest.id}", created_at=created_at
     )
 

@@ -33,7 +33,6 @@ async def test_the_file_follows_the_changes(factory: BookingFactory, tmp_path: P
         for _ in range(3):
             await cal.me.get()
         factory.sandbox.faults.clear()
-        factory.store.changed()
         second = await export(cal, ExportJob(), tmp_path / name, incremental=True)
         third = await export(cal, ExportJob(), tmp_path / name, incremental=True, resume=True)
     data = (tmp_path / name).read_bytes()
@@ -50,7 +49,6 @@ async def test_bookings_without_an_update_time_are_read(factory: BookingFactory,
     async with client(factory) as cal:
         await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True)
         booking = factory.add(NOW, NOW, None)
-        factory.store.changed()
         await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True)
     assert booking.uid in uids(tmp_path / "a.jsonl")
 
@@ -62,7 +60,6 @@ async def test_an_update_that_becomes_visible_late_is_read(factory: BookingFacto
         latest = max(booking.updated_at for booking in factory.store.bookings.values() if booking.updated_at)
         late = next(iter(factory.store.bookings.values()))
         late.status, late.updated_at = "cancelled", latest - 5 * (latest - latest.replace(minute=latest.minute - 1))
-        factory.store.changed()
         await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True)
     assert rows(tmp_path / "a.jsonl")[late.uid]["status"] == "cancelled"
 
@@ -86,7 +83,6 @@ async def test_a_failed_run_changes_neither_file_nor_watermark(factory: BookingF
         factory.mutate(3, 3, 0, 0)
         await cal.me.get()
         factory.sandbox.faults.clear()
-        factory.store.changed()
         factory.sandbox.faults.add("GET", "/v2/bookings", invalid_body=True, after=2, times=99)
         with pytest.raises(DecodeError):
             await export(cal, ExportJob(), tmp_path / "a.jsonl", incremental=True)
@@ -106,7 +102,6 @@ async def test_deleted_rows_are_reported_and_verify_removes_them(
         await export(cal, ExportJob(), tmp_path / name, incremental=True)
         for uid in [*factory.store.bookings][:40]:
             del factory.store.bookings[uid]
-        factory.store.changed()
         with pytest.warns(IncompleteListWarning, match="has 500 rows, but the server counts 460: at least 40 of them"):
             report = await export(cal, ExportJob(), tmp_path / name, incremental=True)
         assert (report.rows, report.stale, report.missing_rows) == (ROWS, 40, 0)

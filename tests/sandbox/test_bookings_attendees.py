@@ -94,7 +94,8 @@ def test_limits_of_guests(api, uid):
         "arrayMaxSize": "Cannot add more than 10 guests at a time"
     }
     record = api.record(uid)
-    record.attendees += [record.attendees[1] | {"email": f"x{number}@x.test"} for number in range(25)]
+    more = [record.attendees[1] | {"email": f"x{number}@x.test"} for number in range(25)]
+    record.attendees = [*record.attendees, *more]
     assert api.act(uid, "guests", {"guests": many["guests"][:5]}).message == (
         "Cannot add 5 guests. This booking already has 27 attendees. Maximum total guests allowed is 30. You can add "
         "up to 3 more guests."

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from http_client import send_request
 
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.state.store import Store
@@ -151,24 +150,6 @@ def test_unstable_order_changes_with_every_request():
     ]
 
 
-def test_cached_until_changed():
-    """A cached view is built once, and again after a change."""
-    store = Sandbox(bookings=3, now=NOW).store
-    built = []
-
-    def view():
-        return store.cached("all", lambda: built.append(1) or list(store.bookings.values()))
-
-    assert view() is view()
-    row = store.bookings.pop(view()[0].uid)
-    assert len(view()) == 2
-    store.add_booking(row)
-    assert len(view()) == 3
-    del store.bookings[row.uid]
-    store.changed()
-    assert (len(view()), len(built)) == (2, 4)
-
-
 def test_next_ids():
     """Ids of a kind count from 1 and after reserved ones, for its singular and plural."""
     store = Store()
@@ -176,13 +157,3 @@ def test_next_ids():
     store.reserve_id("teams", 10)
     store.reserve_id("team", 5)
     assert store.next_id("team") == 11
-
-
-def test_a_request_that_changes_drops_the_views():
-    """Every request except GET and HEAD drops the cached views."""
-    with Sandbox(now=NOW) as sandbox:
-        sandbox.store.cached("x", lambda: 1)
-        send_request(sandbox, "GET", "/v2/me")
-        assert sandbox.store.cached("x", lambda: 2) == 1
-        send_request(sandbox, "PATCH", "/v2/me", {})
-        assert sandbox.store.cached("x", lambda: 2) == 2

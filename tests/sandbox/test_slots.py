@@ -402,7 +402,7 @@ def test_bookings_that_block(api: ApiClient) -> None:
     book(api, other, "2030-03-06T16:00", status="pending")
     book(api, other, "2030-03-06T17:00", user_id=1, host_ids=[1, 2])
     attended = book(api, other, "2030-03-06T18:00", user_id=1)
-    attended.attendees[0]["email"] = "bo@sandbox.test"
+    attended.attendees = [{**attended.attendees[0], "email": "bo@sandbox.test"}]
     free = [start[11:13] for start in starts(api, eventTypeId=event_type_id)]
     assert free == ["15", "16", "19", "20", "21"]
 
@@ -560,6 +560,6 @@ def test_a_full_seated_slot_cannot_be_reserved(api: ApiClient) -> None:
     at_three = next(slot for slot in slots(api, eventTypeId=event_type_id).data[WEDNESDAY] if "T15:00" in slot["start"])
     assert (at_three["seatsBooked"], at_three["seatsRemaining"], at_three["bookingUid"]) == (2, 0, booking.uid)
     api.sandbox.store.reservations.clear()
-    booking.seats.append({"seat_uid": "two", "attendee_id": 2})
+    booking.seats = [*booking.seats, {"seat_uid": "two", "attendee_id": 2}]
     full = f"Booking with id={event_type_id} at 2030-03-06T15:00:00Z has no more seats left."
     assert reserve(api, event_type_id).error == (422, full)

@@ -140,7 +140,7 @@ def test_event_types_of_teams():
     assert [record["slug"] for record in records] == ["robin", "one", "managed", "managed", "managed", "both"]
     assert [host["userId"] for host in records[0]["hosts"]] == [1, 2]
     assert records[1]["hosts"] == [{"userId": 2, "mandatory": True, "priority": "high"}]
-    assert [made.host_ids for made in sandbox.store.bookings.values()] == [[1], [2], [2], [1, 2]]
+    assert [made.host_ids for made in sandbox.store.bookings.values()] == [(1,), (2,), (2,), (1, 2)]
 
 
 def test_settings_of_event_types():

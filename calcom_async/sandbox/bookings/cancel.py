@@ -76,9 +76,7 @@ def _cancel_seat(call: Call, booking: Booking, body: Wire) -> Booking:
     # Whoever knows the uid of a seat may cancel it.
     seat = next((seat for seat in booking.seats if seat["seat_uid"] == uid), None)
     if seat is None:
-        elsewhere = any(
-            candidate["seat_uid"] == uid for other in call.store.bookings.values() for candidate in other.seats
-        )
+        elsewhere = call.store.bookings.with_seat(uid) is not None
         raise errors.bad_request(
             "Invalid seatUid: this seat does not belong to this booking."
             if elsewhere

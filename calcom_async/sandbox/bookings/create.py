@@ -75,8 +75,8 @@ def _assign_hosts(call: Call, request: BookingRequest) -> HostAssignment:
 def _already_made(store: Store, request: BookingRequest) -> Booking | None:
     """Return the existing booking for a repeated request, if it is pending or of a round robin."""
     robin = request.event_type.get("schedulingType") == "roundRobin"
-    for booking in store.bookings.values():
-        if booking.start == request.start and booking.event_type_id == request.event_type["id"]:
+    for booking in store.bookings.of_event_type(request.event_type["id"], request.start, request.start):
+        if booking.start == request.start:
             live = booking.status == "pending" or (robin and booking.status == "accepted")
             if live and booking.attendees and booking.attendees[0]["email"] == request.email:
                 return booking
@@ -91,11 +91,10 @@ def _check_active_bookings(call: Call, request: BookingRequest) -> None:
     now = call.clock.now()
     active = [
         booking
-        for booking in call.store.bookings.values()
+        for booking in call.store.bookings.attended_by(request.email)
         if booking.event_type_id == request.event_type["id"]
         and booking.start >= now
         and booking.status in ("accepted", "pending")
-        and any(attendee["email"] == request.email for attendee in booking.attendees)
     ]
     if len(active) >= limit["maximumActiveBookings"]:
         offer = ""
@@ -119,7 +118,7 @@ def _insert(store: Store, booking: Booking) -> Booking:
     # and partial overlaps are not covered.
     clash = booking.status == "accepted" and any(
         other.start == booking.start and other.end == booking.end and other.user_id == booking.user_id
-        for other in store.bookings.values()
+        for other in store.bookings.hosted_by(booking.user_id, booking.start, booking.start)
         if other.status == "accepted"
     )
     if clash:
@@ -310,12 +309,8 @@ async def _first_at(call: Call, request: BookingRequest) -> Booking:
 
 def seated_at(store: Store, event_type: Wire, start: datetime) -> Booking | None:
     """Return the active booking of a seated event type at this start."""
-    for booking in store.bookings.values():
-        if (
-            booking.start == start
-            and booking.event_type_id == event_type["id"]
-            and booking.status in ("accepted", "pending")
-        ):
+    for booking in store.bookings.of_event_type(event_type["id"], start, start):
+        if booking.start == start and booking.status in ("accepted", "pending"):
             return booking
     return None
 
@@ -356,10 +351,9 @@ def _make_shared(call: Call, request: BookingRequest, assignment: HostAssignment
 def seat(call: Call, booking: Booking, attendee: Wire, request: BookingRequest) -> str:
     """Add an attendee and their answers to a seated booking. Returns the uid of the seat."""
     uid = call.store.uuid()
-    booking.attendees.append(attendee)
+    booking.attendees = [*booking.attendees, attendee]
     answers = {"name": attendee["name"], "guests": list(request.guests), **request.answers}
-    booking.seats.append(
-        {"seat_uid": uid, "attendee_id": attendee["id"], "responses": answers, "metadata": dict(request.metadata)}
-    )
+    taken = {"seat_uid": uid, "attendee_id": attendee["id"], "responses": answers, "metadata": dict(request.metadata)}
+    booking.seats = [*booking.seats, taken]
     booking.updated_at = call.clock.now()
     return uid

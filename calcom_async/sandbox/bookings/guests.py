@@ -43,7 +43,7 @@ def add_people(call: Call, booking: Booking, people: Sequence[Wire]) -> list[Wir
         new_attendee(call.store, {"name": "", "timeZone": host["time_zone"]} | person) for person in fresh.values()
     ]
     # On the real server the order of the attendees is not fixed after this: the booker need not be the first.
-    booking.attendees += added
+    booking.attendees = [*booking.attendees, *added]
     booking.guests = [*booking.guests, *fresh]
     booking.responses["guests"] = list(booking.guests)
     booking.updated_at = call.clock.now()
@@ -82,7 +82,7 @@ def remove_person(call: Call, booking: Booking, attendee_id: int) -> Wire:
     # That is the booker; the other attendees are guests, or hosts of a team.
     if attendee is booking.attendees[0]:
         raise errors.no_details(400, "TRPCError", "cannot_remove_primary_attendee")
-    booking.attendees.remove(attendee)
+    booking.attendees = [other for other in booking.attendees if other is not attendee]
     booking.guests = [guest for guest in booking.guests if guest != attendee["email"]]
     if "guests" in booking.responses:
         booking.responses["guests"] = list(booking.guests)

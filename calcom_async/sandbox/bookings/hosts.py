@@ -76,11 +76,11 @@ def free_host(
 
 def _in_turn(store: Store, event_type: dict[str, Any], *, but: Collection[int]) -> list[int]:
     """Return the hosts of a round robin: highest priority first, then the one who was booked least recently."""
-    latest = _last_booked(store, event_type["id"])
 
     def turn(host: dict[str, Any]) -> tuple[int, int]:
         """Return the sort key of a host."""
-        return (-PRIORITIES.index(host.get("priority", "medium")), latest.get(host["userId"], 0))
+        latest = store.bookings.newest(event_type["id"], host["userId"])
+        return (-PRIORITIES.index(host.get("priority", "medium")), latest.id if latest else 0)
 
     hosts = [host for host in event_type["hosts"] if host["userId"] not in but]
     return [int(host["userId"]) for host in sorted(hosts, key=turn)]
@@ -95,10 +95,3 @@ def replace_organizer(store: Store, booking: Booking, user_id: int) -> None:
     ]
     booking.title = booking.title.replace(str(old["name"]), str(new["name"]), 1)
     booking.user_id = user_id
-
-
-def _last_booked(store: Store, event_type_id: int) -> dict[int, int]:
-    """Return the id of the newest booking of this event type, by host."""
-    return {
-        booking.user_id: booking.id for booking in store.bookings.values() if booking.event_type_id == event_type_id
-    }

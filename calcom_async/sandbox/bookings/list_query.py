@@ -109,14 +109,8 @@ def list_bookings(call: Call, form: Form, reach: BookingScope) -> Page:
 
 
 def ordered(store: Store, reach: BookingScope, order: Order) -> list[Booking]:
-    """Return all bookings within a scope, sorted. Cached until a change, as a client requests page after page."""
-
-    def build() -> list[Booking]:
-        """Sort the bookings of the scope."""
-        within = filter(reach.covers, store.bookings.values())
-        return sorted(within, key=order.key)
-
-    return store.cached(("bookings", reach, order), build)
+    """Return all bookings within a scope, sorted."""
+    return store.bookings.ordered((reach, order), order.key, reach.covers)
 
 
 def read_query(store: Store, values: Mapping[str, Any]) -> BookingQuery:

@@ -19,17 +19,15 @@ def find_booking(store: Store, uid: str, text: str = "Booking with uid={} was no
 
 def series_of(store: Store, uid: str) -> list[Booking]:
     """Return the occurrences of a series by start; empty if no series has this uid."""
-    occurrences = [booking for booking in store.bookings.values() if booking.recurring_uid == uid]
-    return sorted(occurrences, key=lambda booking: booking.start)
+    return store.bookings.of_series(uid)
 
 
 def find_seat(store: Store, seat_uid: str, error: HttpError) -> tuple[Booking, dict[str, Any]]:
     """Return the booking and the seat of a seat uid, or raise an error."""
-    for booking in store.bookings.values():
-        for seat in booking.seats:
-            if seat["seat_uid"] == seat_uid:
-                return booking, seat
-    raise error
+    booking = store.bookings.with_seat(seat_uid)
+    if booking is None:
+        raise error
+    return booking, next(seat for seat in booking.seats if seat["seat_uid"] == seat_uid)
 
 
 def attendee_of(booking: Booking, attendee_id: int) -> dict[str, Any] | None:

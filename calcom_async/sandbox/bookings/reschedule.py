@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from calcom_async.sandbox.bookings.create import (
     check_seat,
@@ -266,15 +267,15 @@ def _add_seat(call: Call, booking: Booking, attendee: Wire, seat: Wire) -> str:
     """Add an attendee with the answers of an old seat, and return the new seat's uid."""
     uid = call.store.uuid()
     arrived = new_attendee(call.store, attendee)
-    booking.attendees.append(arrived)
-    booking.seats.append(seat | {"seat_uid": uid, "attendee_id": arrived["id"]})
+    booking.attendees = [*booking.attendees, arrived]
+    booking.seats = [*booking.seats, seat | {"seat_uid": uid, "attendee_id": arrived["id"]}]
     booking.updated_at = call.clock.now()
     return uid
 
 
 def leave(call: Call, booking: Booking, seat: Wire) -> None:
     """Remove a seat; removing the last one cancels the booking."""
-    booking.seats.remove(seat)
+    booking.seats = [other for other in booking.seats if other != seat]
     booking.attendees = [attendee for attendee in booking.attendees if attendee["id"] != seat["attendee_id"]]
     booking.updated_at = call.clock.now()
     if not booking.seats:

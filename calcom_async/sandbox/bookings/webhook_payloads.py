@@ -171,7 +171,7 @@ def _settings(event_type: Payload) -> Payload:
 def _people(booking: Booking, seat_uid: str | None) -> list[Payload]:
     """Return the attendees, or only the one of a seat."""
     if seat_uid is None:
-        return booking.attendees
+        return list(booking.attendees)
     held = {seat["attendee_id"] for seat in booking.seats if seat["seat_uid"] == seat_uid}
     return [attendee for attendee in booking.attendees if attendee["id"] in held]
 

@@ -13,7 +13,6 @@ from calcom_async.sandbox.control.target import Body, Target, View
 from calcom_async.sandbox.event_types.records import EventType, is_team_event_type
 from calcom_async.sandbox.http.errors import HttpError
 from calcom_async.sandbox.slots.availability import free_slots
-from calcom_async.sandbox.slots.timeline import bookings_between
 from calcom_async.sandbox.state.booking import Booking
 from calcom_async.sandbox.state.clock import iso
 from calcom_async.sandbox.state.store import Store
@@ -77,7 +76,7 @@ def read_calendar(sandbox: Target, query: CalendarQuery) -> CalendarView:
     store = sandbox.context.store
     try:
         end = query.start + timedelta(days=query.days)
-        bookings = bookings_between(store, query.start, end)
+        bookings = store.bookings.between(query.start, end)
     except OverflowError:
         raise ControlError(HTTPStatus.BAD_REQUEST, "query: start is out of range") from None
     slots, problem = _slots(sandbox, query, end)

@@ -144,9 +144,8 @@ def remove_event_type(store: Store, record: EventType) -> None:
     for child in children_of(store, record):
         remove_event_type(store, child)
     del store.event_types[record["id"]]
-    for booking in store.bookings.values():
-        if booking.event_type_id == record["id"]:
-            booking.event_type_id = None
+    for booking in store.bookings.with_event_type(record["id"]):
+        booking.event_type_id = None
     for webhook in list(store.webhooks.values()):
         if webhook["eventTypeId"] == record["id"]:
             del store.webhooks[webhook["id"]]

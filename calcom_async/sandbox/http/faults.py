@@ -176,7 +176,6 @@ class Faults:
         for verb, pattern, callback in tuple(self._callbacks):
             if verb in {"*", method} and pattern.fullmatch(path):
                 callback(store)
-                store.changed()
 
     def _is_due(self, fault: Fault) -> bool:
         """Return whether a matching fault occurs now, and count down."""

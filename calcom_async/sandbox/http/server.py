@@ -185,9 +185,6 @@ class Server:
             log.exception("the handler of %s %s failed; the client receives a 500", route.method, route.path)
             self._context.on_error(error)
             raise no_envelope(500, "Internal server error") from error
-        finally:
-            if request.method not in {"GET", "HEAD"}:
-                store.changed()
 
     def _unreadable(self, error: HttpError, request: HttpRequest) -> HttpResponse:
         """Return the error for a body that cannot be parsed."""

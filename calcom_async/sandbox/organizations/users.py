@@ -218,8 +218,7 @@ def delete_user(store: Store, user: User, now: datetime) -> None:
         memberships.leave(store, membership, now)
     for record in [record for record in store.event_types.values() if record["ownerId"] == user["id"]]:
         remove_event_type(store, record)
-    for uid in [uid for uid, booking in store.bookings.items() if booking.user_id == user["id"]]:
-        del store.bookings[uid]
+    store.bookings.remove_all(store.bookings.organized_by(user["id"]))
     for table, owner in ((store.schedules, "owner_id"), (store.out_of_office, "userId"), (store.webhooks, "userId")):
         _drop(table, owner, user["id"])
     for key in [key for key, owner in store.api_keys.items() if owner == user["id"]]:

@@ -76,9 +76,7 @@ def add_bookings(store: Store, now: datetime, *, count: int, host_id: int, ties:
         times = zip(starts, created, strict=True)
         bookings = [_booking(store, world, rng, now=now, start=start, created=at) for start, at in times]
         _chain_series(store, bookings)
-        # Past the hook that invalidates cached views for each row.
-        dict.update(store.bookings, {booking.uid: booking for booking in bookings})
-    store.changed()
+        store.bookings.add_all(bookings)
 
 
 def _world(store: Store, host_id: int) -> _World:

@@ -9,8 +9,9 @@ from typing import Any
 
 from calcom_async.sandbox.event_types.records import host_ids, is_team_event_type
 from calcom_async.sandbox.http import errors
-from calcom_async.sandbox.slots.grid import Query, Reserved, available_slots, is_free
+from calcom_async.sandbox.slots.grid import Query, Reserved, available_slots, is_free, loaded_range
 from calcom_async.sandbox.slots.grid_inputs import (
+    Loaded,
     event_settings,
     host_of,
     is_fixed,
@@ -21,7 +22,6 @@ from calcom_async.sandbox.slots.grid_inputs import (
 )
 from calcom_async.sandbox.slots.limits import NO_LIMITS, UNITS, CountedBooking, Period, periods
 from calcom_async.sandbox.slots.seats import Seats, Slot, reserved_times, seat_count
-from calcom_async.sandbox.slots.timeline import bookings_between
 from calcom_async.sandbox.slots.working_hours import MINUTE, milliseconds, to_datetime, zone
 from calcom_async.sandbox.state.booking import Booking
 from calcom_async.sandbox.state.clock import Clock
@@ -57,12 +57,12 @@ def free_slots(
     event = event_settings(store, event_type)
     # A rolling window is computed from a month before the range.
     reach = timedelta(days=33 if event.window.rolling else 1)
-    bookings = bookings_between(store, start - reach, end + reach)
-    built = [host_of(store, event_type, host_id, bookings, reschedule_uid) for host_id in user_ids]
+    period = Loaded(start - reach, end + reach, *map(to_datetime, loaded_range(query, event)))
+    built = [host_of(store, event_type, host_id, period, reschedule_uid) for host_id in user_ids]
     if event.limits:
         counted = _counted_around(store, event_type, start, end, reschedule_uid)
         built = [replace(host, counted=counted.get(user_id, ())) for host, user_id in zip(built, user_ids, strict=True)]
-    seats = Seats.taken(store, clock, event_type, bookings)
+    seats = Seats.taken(store, clock, event_type, start - reach, end + reach)
     reserved = Reserved(reserved_times(store, clock, user_ids), frozenset(seats.booked))
     days = available_slots(query, event, built, reserved)
     length = timedelta(minutes=duration or event.length)
@@ -141,9 +141,8 @@ def host_is_free(  # noqa: PLR0917 - who, what and when, as check_bookable
     """
     # Unlike the list of slots, this check considers the buffers of bookings outside the wanted time.
     margin = timedelta(milliseconds=LONGEST_BUFFER)
-    bookings = bookings_between(store, start - margin, end + margin)
-    host = host_of(store, event_type, host_id, bookings, ignore_uid)
     query = Query(milliseconds(start), milliseconds(end), milliseconds(clock.now()), margin=LONGEST_BUFFER)
+    host = host_of(store, event_type, host_id, Loaded.all_of(start - margin, end + margin), ignore_uid)
     return is_free(query, replace(event_settings(store, event_type), limits=NO_LIMITS), host)
 
 
@@ -201,8 +200,8 @@ def _enough_hosts(event_type: Wire, free: Mapping[int, bool]) -> bool:
 def _accepted_at(store: Store, event_type: Wire, start: datetime) -> bool:
     """Return whether an accepted booking of the event type starts then."""
     return any(
-        booking.start == start and booking.event_type_id == event_type["id"] and booking.status == "accepted"
-        for booking in bookings_between(store, start, start)
+        booking.start == start and booking.status == "accepted"
+        for booking in store.bookings.of_event_type(event_type["id"], start, start)
     )
 
 
@@ -214,8 +213,8 @@ def _counted_around(
     yearly = limits.count.get("year") or limits.duration.get("year")
     reach = timedelta(days=367 if yearly else 33)
     counted: dict[int, list[CountedBooking]] = {}
-    for booking in bookings_between(store, start - reach, end + reach):
-        if _counts(event_type, booking, excluding):
+    for booking in store.bookings.of_event_type(event_type["id"], start - reach, end + reach):
+        if _counts(booking, excluding):
             counted.setdefault(booking.user_id, []).append(
                 CountedBooking(milliseconds(booking.start), milliseconds(booking.end))
             )
@@ -225,15 +224,15 @@ def _counted_around(
 def _own_bookings(store: Store, event_type: Wire, period: Period, excluding: str | None) -> Iterable[Booking]:
     """Yield the bookings within a period that count towards the event type's limits."""
     first, last = to_datetime(period.start), to_datetime(period.end)
-    for booking in bookings_between(store, first, last):
+    for booking in store.bookings.of_event_type(event_type["id"], first, last):
         inside = booking.start >= first and booking.end <= last
-        if inside and _counts(event_type, booking, excluding):
+        if inside and _counts(booking, excluding):
             yield booking
 
 
-def _counts(event_type: Wire, booking: Booking, excluding: str | None) -> bool:
-    """Return whether a booking counts towards the event type's limits."""
-    return booking.event_type_id == event_type["id"] and booking.status == "accepted" and booking.uid != excluding
+def _counts(booking: Booking, excluding: str | None) -> bool:
+    """Return whether a booking counts towards the limits of its event type."""
+    return booking.status == "accepted" and booking.uid != excluding
 
 
 def _hosts(event_type: Wire, chosen: Collection[int] | None) -> list[int]:

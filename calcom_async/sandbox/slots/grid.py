@@ -142,6 +142,12 @@ def is_free(query: Query, event: EventSettings, host: Host) -> bool:
     return any(free_range.start <= query.start and query.end <= free_range.end for free_range in free)
 
 
+def loaded_range(query: Query, event: EventSettings) -> tuple[int, int]:
+    """Return the range of the bookings that are considered."""
+    span = _span(query, event)
+    return span.start - query.margin, span.end + query.margin
+
+
 def _span(query: Query, event: EventSettings) -> QueryRange:
     """Return the range to compute: from the query's start or notice; rolling windows begin a month before."""
     start = query.start

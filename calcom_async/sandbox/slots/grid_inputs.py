@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from calcom_async.sandbox.accounts.booking_limits import PERIODS, effective_limits, is_round_robin_host, own_limits
@@ -14,7 +15,6 @@ from calcom_async.sandbox.slots.grid import BusyBooking, EventSettings, Host
 from calcom_async.sandbox.slots.limits import BookingWindow, Limits, periods
 from calcom_async.sandbox.slots.seats import seat_count
 from calcom_async.sandbox.slots.working_hours import MINUTE, Hours, Override, Schedule, Zone, milliseconds, zone
-from calcom_async.sandbox.state.booking import Booking
 from calcom_async.sandbox.state.store import Store
 
 Wire = dict[str, Any]
@@ -80,16 +80,26 @@ def is_fixed(event_type: Wire, host_id: int) -> bool:
     return any(host["userId"] == host_id and host.get("mandatory") for host in event_type["hosts"])
 
 
-def host_of(store: Store, event_type: Wire, host_id: int, bookings: Iterable[Booking], moving_uid: str | None) -> Host:
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The time range of the bookings that are read, and within it the range of those that can block time."""
+
+    start: datetime
+    end: datetime
+    first: datetime
+    last: datetime
+
+    @classmethod
+    def all_of(cls, start: datetime, end: datetime) -> Loaded:
+        """Return a range in which every booking can block time."""
+        return cls(start, end, start, end)
+
+
+def host_of(store: Store, event_type: Wire, host_id: int, loaded: Loaded, moving_uid: str | None) -> Host:
     """Return a host with everything that decides when they are free."""
-    email = store.users[host_id]["email"]
     return Host(
         schedule_of(store, event_type, host_id),
-        [
-            _busy_booking(store, event_type, booking, moving_uid)
-            for booking in bookings
-            if _blocks_host(event_type, booking, host_id, email)
-        ],
+        _busy_bookings(store, event_type, host_id, loaded, moving_uid),
         [
             (milliseconds(busy_time["start"]), milliseconds(busy_time["end"]))
             for busy_time in store.busy
@@ -104,71 +114,108 @@ def host_of(store: Store, event_type: Wire, host_id: int, bookings: Iterable[Boo
                 for entry in store.out_of_office.values()
                 if entry["userId"] == host_id
             ),
-            *_periods_at_limit(store, event_type, host_id, moving_uid),
+            *_periods_at_limit(store, event_type, host_id, loaded, moving_uid),
         ],
         fixed=is_fixed(event_type, host_id),
     )
 
 
 def _periods_at_limit(
-    store: Store, event_type: Wire, host_id: int, moving_uid: str | None
+    store: Store, event_type: Wire, host_id: int, loaded: Loaded, moving_uid: str | None
 ) -> Iterable[tuple[int, int]]:
     """Return the periods in which the host has as many bookings as the host's own limits and the team's allow."""
-    yield from _full_periods(store, host_id, own_limits(store, host_id), store.event_types, moving_uid)
+    yield from _full_periods(store, host_id, own_limits(store, host_id), store.event_types, loaded, moving_uid)
     team = store.teams.get(event_type.get("teamId") or 0)
     if team is not None and is_round_robin_host(event_type, host_id):
         # The limits of a team count the host's bookings of all its event types together.
         of_team = {other["id"] for other in store.event_types.values() if other.get("teamId") == team["id"]}
-        yield from _full_periods(store, host_id, effective_limits(store, team, host_id), of_team, moving_uid)
+        yield from _full_periods(store, host_id, effective_limits(store, team, host_id), of_team, loaded, moving_uid)
 
 
-def _full_periods(
-    store: Store, host_id: int, limits: Mapping[str, int], event_type_ids: Collection[int], moving_uid: str | None
+def _full_periods(  # noqa: PLR0917 - whose limits, over what, and when
+    store: Store,
+    host_id: int,
+    limits: Mapping[str, int],
+    event_type_ids: Collection[int],
+    loaded: Loaded,
+    moving_uid: str | None,
 ) -> Iterable[tuple[int, int]]:
-    """Return the calendar periods in which the accepted bookings of these event types reach a limit of the host."""
+    """Return the calendar periods around a range in which the accepted bookings of these event types reach a limit."""
     if not limits:
         return
     host = zone_named(store.users[host_id]["time_zone"]) or zone("UTC")
+    # Any period that overlaps the range counts as a whole.
+    reach = timedelta(days=367 if "perYear" in limits else 33)
     starts = [
         milliseconds(booking.start)
-        for booking in store.bookings.values()
+        for booking in store.bookings.hosted_by(host_id, loaded.start - reach, loaded.end + reach)
         if booking.status == "accepted" and booking.event_type_id in event_type_ids and booking.uid != moving_uid
-        if booking.user_id == host_id or host_id in booking.host_ids
     ]
     for name, most in limits.items():
         counts = Counter(next(periods(PERIODS[name], host, start, start + 1)) for start in starts)
         yield from ((period.start, period.end) for period, count in counts.items() if count >= most)
 
 
-def _blocks_host(event_type: Wire, booking: Booking, host_id: int, email: str) -> bool:
-    """Return whether a booking blocks the host, who may own it, co-host it or attend it."""
-    if booking.status == "pending":
-        # A pending booking blocks only its own event type, and only if the policy says so. The host's other event types
-        # can still be booked then.
-        policy = event_type.get("confirmationPolicy") or {}
-        if booking.event_type_id != event_type["id"] or not policy.get("blockUnconfirmedBookingsInBooker"):
-            return False
-    elif booking.status != "accepted":
-        return False
-    if booking.user_id == host_id or host_id in booking.host_ids:
-        return True
-    # Somebody who attends a meeting under the address of their account is busy too.
-    return any(attendee["email"] == email for attendee in booking.attendees)
+def _busy_bookings(
+    store: Store, event_type: Wire, host_id: int, loaded: Loaded, moving_uid: str | None
+) -> list[BusyBooking]:
+    """Return the bookings that block a host, in the form of the slot computation.
 
-
-def _busy_booking(store: Store, event_type: Wire, booking: Booking, moving_uid: str | None) -> BusyBooking:
-    """Return a booking in the form of the slot computation."""
-    booked = store.event_types.get(booking.event_type_id or 0, {})
-    seats = seat_count(event_type) if booking.event_type_id == event_type["id"] else 0
-    return BusyBooking(
-        milliseconds(booking.start),
-        milliseconds(booking.end),
-        booked.get("beforeEventBuffer") or 0,
-        booked.get("afterEventBuffer") or 0,
+    Bookings with the same buffers that overlap are merged: a week of a crowded calendar has a thousand of them.
+    """
+    email = store.users[host_id]["email"]
+    buffers = _Buffers(store.event_types)
+    seats = seat_count(event_type)
+    blocking = {"accepted", "pending"} if _blocks_unconfirmed(event_type) else {"accepted"}
+    busy: list[BusyBooking] = []
+    merged: dict[tuple[int, int], tuple[datetime, datetime]] = {}
+    for booking in store.bookings.of_person(host_id, email, loaded.start, loaded.end):
+        if booking.status not in blocking:
+            continue
+        own = booking.event_type_id == event_type["id"]
+        # A pending booking blocks its own event type alone. The host's other event types can still be booked then.
+        if booking.status == "pending" and not own:
+            continue
+        start, end, around = booking.start, booking.end, buffers[booking.event_type_id]
         # The server counts bookings here, not attendees: one booking stays open, however full it is.
-        open_seat=bool(booking.seats) and seats > 1,
-        moving=booking.uid == moving_uid,
-    )
+        open_seat = own and seats > 1 and bool(booking.seats)
+        moving = booking.uid == moving_uid
+        if open_seat or moving or start > loaded.last or end < loaded.first:
+            busy.append(_busy_booking(start, end, around, open_seat=open_seat, moving=moving))
+            continue
+        known = merged.get(around)
+        if known is None or start > known[1]:
+            if known is not None:
+                busy.append(_busy_booking(*known, around))
+            merged[around] = start, end
+        elif end > known[1]:
+            merged[around] = known[0], end
+    return busy + [_busy_booking(start, end, around) for around, (start, end) in merged.items()]
+
+
+class _Buffers(dict[int | None, tuple[int, int]]):
+    """The minutes that event types keep free before and after a booking."""
+
+    def __init__(self, event_types: Mapping[int, Wire]) -> None:
+        super().__init__()
+        self._event_types = event_types
+
+    def __missing__(self, event_type_id: int | None) -> tuple[int, int]:
+        booked = self._event_types.get(event_type_id or 0, {})
+        self[event_type_id] = booked.get("beforeEventBuffer") or 0, booked.get("afterEventBuffer") or 0
+        return self[event_type_id]
+
+
+def _blocks_unconfirmed(event_type: Wire) -> bool:
+    """Return whether pending bookings of an event type block their time."""
+    return bool((event_type.get("confirmationPolicy") or {}).get("blockUnconfirmedBookingsInBooker"))
+
+
+def _busy_booking(
+    start: datetime, end: datetime, buffers: tuple[int, int], *, open_seat: bool = False, moving: bool = False
+) -> BusyBooking:
+    """Return a busy time with buffers in the form of the slot computation."""
+    return BusyBooking(milliseconds(start), milliseconds(end), *buffers, open_seat=open_seat, moving=moving)
 
 
 def schedule_of(store: Store, event_type: Wire, host_id: int) -> Schedule:

@@ -14,7 +14,6 @@ from calcom_async.sandbox.http.results import Status
 from calcom_async.sandbox.http.routing import Routes
 from calcom_async.sandbox.slots.handlers import VERSION, Wire, parse_time
 from calcom_async.sandbox.slots.seats import live_reservations, seat_count
-from calcom_async.sandbox.slots.timeline import bookings_between
 from calcom_async.sandbox.state.booking import Booking
 from calcom_async.sandbox.state.clock import iso
 from calcom_async.sandbox.state.store import Store
@@ -136,11 +135,8 @@ def _check_not_booked(store: Store, event_type: Wire, start: datetime, end: date
     """Raise an error if the time is booked. Only this event type counts; a round robin may have a free host."""
     booked = [
         booking
-        for booking in bookings_between(store, start, end)
-        if booking.event_type_id == event_type["id"]
-        and booking.status in {"accepted", "pending", "awaiting_host"}
-        and booking.start < end
-        and booking.end > start
+        for booking in store.bookings.of_event_type(event_type["id"], start, end)
+        if booking.status in {"accepted", "pending", "awaiting_host"} and booking.start < end and booking.end > start
     ]
     if not (seats := seat_count(event_type)):
         if len(booked) >= _room(event_type):

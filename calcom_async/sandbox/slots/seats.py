@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from calcom_async.sandbox.slots.working_hours import milliseconds, to_datetime
-from calcom_async.sandbox.state.booking import Booking
 from calcom_async.sandbox.state.clock import Clock
 from calcom_async.sandbox.state.store import Store
 
@@ -42,13 +41,13 @@ class Seats:
     uids: dict[int, str]
 
     @classmethod
-    def taken(cls, store: Store, clock: Clock, event_type: Wire, bookings: Iterable[Booking]) -> Seats:
-        """Return the taken seats in accepted bookings and live reservations."""
+    def taken(cls, store: Store, clock: Clock, event_type: Wire, start: datetime, end: datetime) -> Seats:
+        """Return the taken seats in live reservations, and in accepted bookings that overlap a time range."""
         total = seat_count(event_type)
         booked: Counter[int] = Counter()
         uids: dict[int, str] = {}
-        for booking in bookings if total else ():
-            if booking.event_type_id == event_type["id"] and booking.status == "accepted":
+        for booking in store.bookings.of_event_type(event_type["id"], start, end) if total else ():
+            if booking.status == "accepted":
                 booked[milliseconds(booking.start)] += len(booking.seats or booking.attendees)
                 uids[milliseconds(booking.start)] = booking.uid
         for reservation in live_reservations(store, clock) if total else ():

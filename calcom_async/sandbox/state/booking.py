@@ -1,18 +1,25 @@
-"""The booking record and the table of bookings."""
+"""The booking record and the table of bookings, which keeps its indexes up to date."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Hashable, ItemsView, Iterable, Iterator, MutableMapping, Sequence, ValuesView
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
+import msgspec
+
+from calcom_async.sandbox.state.booking_index import GroupIndex, SortedIndex
+
+#: A table keeps at most this many lists, those that were read last.
+MAX_LISTS = 64
 _CONTAINERS = ("attendees", "host_ids", "guests", "responses", "metadata", "seats", "references")
+_SEQUENCES = ("attendees", "host_ids", "seats")
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Booking:
+class Booking(msgspec.Struct, kw_only=True, eq=False):
     """One booking; times are aware and in UTC.
 
     - `attendees`: JSON objects with an id (name, email, displayEmail, timeZone, language, absent, phoneNumber?)
@@ -20,6 +27,9 @@ class Booking:
     - `seats`: {seat_uid, attendee_id, responses, metadata}
     - `references`: JSON objects {type, eventUid, ...}
     - `updated_at`: None until the first change, as in the real database; filters on it do not match such bookings
+
+    Assigning a field of a stored booking updates the indexes of its table. That is why `attendees`, `host_ids` and
+    `seats` are stored as tuples: assign a new sequence to change them, also to change the address of an attendee.
     """
 
     id: int
@@ -34,13 +44,13 @@ class Booking:
     description: str | None = ""
     event_type_id: int | None = None
     location: str | None = None
-    attendees: list[dict[str, Any]] = field(default_factory=list)
-    host_ids: list[int] = field(default_factory=list)
-    guests: list[str] = field(default_factory=list)
-    responses: dict[str, Any] = field(default_factory=dict)
-    metadata: dict[str, Any] = field(default_factory=dict)
-    seats: list[dict[str, Any]] = field(default_factory=list)
-    references: list[dict[str, Any]] = field(default_factory=list)
+    attendees: Sequence[dict[str, Any]] = ()
+    host_ids: Sequence[int] = ()
+    guests: list[str] = []
+    responses: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+    seats: Sequence[dict[str, Any]] = ()
+    references: list[dict[str, Any]] = []
     cancellation_reason: str | None = None
     cancelled_by: str | None = None
     rescheduling_reason: str | None = None
@@ -54,43 +64,225 @@ class Booking:
     reassigned_by: int | None = None
     rating: int | None = None
     team_id: int | None = None
+    #: set by the table when the booking is stored: itself, and the place in the order of insertion
+    table: Bookings | None = None
+    position: int = 0
 
-    def copied(self, memo: dict[int, Any]) -> Booking:
-        """Return a deep copy; several times faster than `deepcopy`, which does not know that most values are texts."""
-        clone = replace(self)
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _SEQUENCES:
+            value = tuple(value)
+        # A copy names the same table, but is not in it.
+        if self.table is not None and self.table.get(self.uid) is self:
+            self.table.assign(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    # Several times faster than the default, which does not know that most values are texts.
+    def __deepcopy__(self, memo: dict[int, Any]) -> Booking:
+        clone = msgspec.structs.replace(self, table=None)
         for name in _CONTAINERS:
             setattr(clone, name, deepcopy(getattr(self, name), memo))
         return clone
 
 
-class Bookings(dict[str, Booking]):
-    """Bookings by uid; every change invalidates the store's cached views."""
+_set_field = msgspec.Struct.__setattr__
+Index = GroupIndex[Booking] | SortedIndex[Booking]
+_START, _INSERTION = attrgetter("start", "position"), attrgetter("position")
+_CREATION = attrgetter("created_at")
 
-    def __init__(self, changed: Callable[[], None]) -> None:
-        super().__init__()
-        self._changed = changed
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Bookings:
-        """Copy the bookings without a notice for each."""
-        copied = Bookings(deepcopy(self._changed, memo))
-        dict.update(copied, {uid: booking.copied(memo) for uid, booking in self.items()})
-        return copied
+def _people(booking: Booking) -> set[Hashable]:
+    """Return the ids of the organizer and the hosts, and the addresses of the attendees."""
+    people: set[Hashable] = {attendee["email"] for attendee in booking.attendees}
+    people.add(booking.user_id)
+    people.update(booking.host_ids)
+    return people
 
-    # A change of a booking's own fields is not noticed: call `store.changed()` after it.
-    def __setitem__(self, uid: str, booking: Booking) -> None:
-        super().__setitem__(uid, booking)
-        self._changed()
 
-    def __delitem__(self, uid: str) -> None:
-        super().__delitem__(uid)
-        self._changed()
+#: by name of a group index: the order of its groups, and the groups of a booking
+_GROUPS: dict[str, tuple[Callable[[Booking], Any], Callable[[Booking], Iterable[Hashable]]]] = {
+    "all": (_START, lambda _: (None,)),
+    "person": (_START, _people),
+    "event type": (_START, lambda booking: (booking.event_type_id,)),
+    "series": (_START, lambda booking: (booking.recurring_uid,) if booking.recurring_uid else ()),
+    "seat": (_INSERTION, lambda booking: [seat["seat_uid"] for seat in booking.seats]),
+    "turn": (_INSERTION, lambda booking: ((booking.event_type_id, booking.user_id),)),
+}
 
-    def pop(self, uid: str, *default: Any) -> Any:
-        """Remove a booking and return it."""
-        self._changed()
-        return super().pop(uid, *default)
+
+class Bookings(MutableMapping[str, Booking]):
+    """Bookings by uid, in the order of insertion, with indexes that follow every change.
+
+    Indexes are built when they are first read. Lists that methods return are in order of start, unless noted, and must
+    not be changed.
+    """
+
+    def __init__(self, bookings: Iterable[Booking] = ()) -> None:
+        self._rows: dict[str, Booking] = {}
+        self._added = 0
+        self._groups: dict[str, GroupIndex[Booking]] = {}
+        self._lists: dict[Hashable, SortedIndex[Booking]] = {}
+        self.add_all(bookings)
+
+    # --- lookups
+
+    def between(self, start: datetime, end: datetime) -> list[Booking]:
+        """Return the bookings of any host that overlap a time range."""
+        return self._group("all").between(None, start, end)
+
+    def hosted_by(self, user_id: int, start: datetime, end: datetime) -> list[Booking]:
+        """Return the bookings that overlap a time range and that a user organizes or hosts."""
+        return self._group("person").between(user_id, start, end)
+
+    def of_person(self, user_id: int, email: str, start: datetime, end: datetime) -> list[Booking]:
+        """Return the bookings that overlap a time range and that a user organizes, hosts or attends."""
+        hosted, attended = self.hosted_by(user_id, start, end), self._group("person").between(email, start, end)
+        return sorted({*hosted, *attended}, key=_START) if attended else hosted
+
+    def of_event_type(self, event_type_id: int | None, start: datetime, end: datetime) -> list[Booking]:
+        """Return the bookings of an event type that overlap a time range."""
+        return self._group("event type").between(event_type_id, start, end)
+
+    def with_event_type(self, event_type_id: int) -> list[Booking]:
+        """Return all bookings of an event type."""
+        return list(self._group("event type").rows(event_type_id))
+
+    def attended_by(self, email: str) -> list[Booking]:
+        """Return the bookings that somebody attends under an address, in the order of insertion."""
+        return sorted(self._group("person").rows(email), key=_INSERTION)
+
+    def organized_by(self, user_id: int) -> list[Booking]:
+        """Return all bookings of an organizer."""
+        return [booking for booking in self._group("person").rows(user_id) if booking.user_id == user_id]
+
+    def of_series(self, uid: str) -> list[Booking]:
+        """Return the occurrences of a series."""
+        return list(self._group("series").rows(uid))
+
+    def with_seat(self, seat_uid: str) -> Booking | None:
+        """Return the first booking with this seat."""
+        return next(iter(self._group("seat").rows(seat_uid)), None)
+
+    def created_since(self, moment: datetime) -> list[Booking]:
+        """Return the bookings that were created at a time or later, in the order of creation."""
+        rows = self.ordered("created", _CREATION)
+        return rows[bisect_left(rows, moment, key=_CREATION) :]
+
+    def newest(self, event_type_id: int, user_id: int) -> Booking | None:
+        """Return the booking of an event type and an organizer that was added last."""
+        rows = self._group("turn").rows((event_type_id, user_id))
+        return rows[-1] if rows else None
+
+    def ordered(
+        self, name: Hashable, key: Callable[[Booking], Any], covers: Callable[[Booking], bool] = lambda _: True
+    ) -> list[Booking]:
+        """Return the bookings that `covers` accepts, sorted by `key`; equal keys stay in the order of insertion.
+
+        `name` stands for both functions. They are used until the list is dropped, so they must depend on the booking
+        alone.
+        """
+        index = self._lists.pop(name, None)
+        if index is None:
+            index = SortedIndex(lambda booking: (key(booking), booking.position), covers, self._rows.values())
+        self._lists[name] = index
+        if len(self._lists) > MAX_LISTS:
+            del self._lists[next(iter(self._lists))]
+        return index.rows
+
+    def _group(self, name: str) -> GroupIndex[Booking]:
+        """Return a group index, built if it is new."""
+        if name not in self._groups:
+            self._groups[name] = GroupIndex(*_GROUPS[name], self._rows.values())
+        return self._groups[name]
+
+    # --- changes
+
+    def add_all(self, bookings: Iterable[Booking]) -> None:
+        """Add many bookings, faster than one by one."""
+        self._drop_indexes()
+        for booking in bookings:
+            self[booking.uid] = booking
+
+    def remove_all(self, bookings: Iterable[Booking]) -> None:
+        """Remove many bookings, faster than one by one."""
+        self._drop_indexes()
+        for booking in bookings:
+            del self[booking.uid]
 
     def clear(self) -> None:
         """Remove all bookings."""
-        super().clear()
-        self._changed()
+        self._drop_indexes()
+        self._rows.clear()
+
+    def assign(self, booking: Booking, name: str, value: Any) -> None:
+        """Set a field of a stored booking; `Booking` calls this."""
+        if name == "uid":
+            raise AttributeError("the uid of a stored booking cannot change; remove the booking and add a copy")
+        changed = msgspec.structs.replace(booking, **{name: value})
+        moving = [index for index in self._indexes() if index.entry(booking) != index.entry(changed)]
+        for index in moving:
+            index.remove(booking)
+        _set_field(booking, name, value)
+        for index in moving:
+            index.add(booking)
+
+    def __setitem__(self, uid: str, booking: Booking) -> None:
+        if uid != booking.uid:
+            raise ValueError(f"a booking is stored under its uid: must be {booking.uid!r}, got {uid!r}")
+        # As in any dictionary, a value that replaces another one takes its place in the order.
+        replaced = self._rows.get(uid)
+        if replaced is None:
+            self._added += 1
+            position = self._added
+        else:
+            position = replaced.position
+            self._unindex(replaced)
+        for name in _SEQUENCES:
+            _set_field(booking, name, tuple(getattr(booking, name)))
+        _set_field(booking, "table", self)
+        _set_field(booking, "position", position)
+        self._rows[uid] = booking
+        for index in self._indexes():
+            index.add(booking)
+
+    def __delitem__(self, uid: str) -> None:
+        self._unindex(self._rows[uid])
+        del self._rows[uid]
+
+    def _unindex(self, booking: Booking) -> None:
+        for index in self._indexes():
+            index.remove(booking)
+
+    def _drop_indexes(self) -> None:
+        """Let the indexes be built anew when they are read."""
+        self._groups.clear()
+        self._lists.clear()
+
+    def _indexes(self) -> Iterator[Index]:
+        yield from self._groups.values()
+        yield from self._lists.values()
+
+    # --- the mapping
+
+    def __getitem__(self, uid: str) -> Booking:
+        return self._rows[uid]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def values(self) -> ValuesView[Booking]:
+        """Return a view of the bookings."""
+        return self._rows.values()
+
+    def items(self) -> ItemsView[str, Booking]:
+        """Return a view of the uids and bookings."""
+        return self._rows.items()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Bookings:
+        return Bookings(booking.__deepcopy__(memo) for booking in self._rows.values())

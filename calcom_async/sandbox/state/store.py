@@ -9,17 +9,16 @@ from __future__ import annotations
 import random
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from calcom_async.sandbox.state.booking import Booking, Bookings
 from calcom_async.sandbox.state.ordering import Key, R, shuffled_page
 from calcom_async.sandbox.state.schedule import Schedule
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-T = TypeVar("T")
 
 
 class Store:
@@ -34,7 +33,6 @@ class Store:
         """Delete everything, and restart ids and random names from `seed`."""
         self.rng: random.Random = random.Random(seed)
         self._counters: defaultdict[str, int] = defaultdict(int)
-        self._views: dict[Hashable, Any] = {}
         self._requests = 0
         #: id, username, email, name, time_zone, week_start, time_format, default_schedule_id, avatar_url, bio,
         #: brand_color, dark_brand_color, locale, metadata, organization_id
@@ -57,7 +55,7 @@ class Store:
         self.schedules: dict[int, dict[str, Any]] = {}
         #: made by event_types.new_event_type: JSON of GET; keys that start with "_" are internal
         self.event_types: dict[int, dict[str, Any]] = {}
-        self.bookings: Bookings = Bookings(self.changed)
+        self.bookings: Bookings = Bookings()
         #: uid -> {uid, event_type_id, start, end, until, user_id}
         self.reservations: dict[str, dict[str, Any]] = {}
         #: id -> JSON of GET, plus _kind ("user", "event_type", "team", "organization", "client") and _owner_id
@@ -101,7 +99,6 @@ class Store:
 
     def save(self, *services: object) -> Snapshot:
         """Return a copy of everything, for `restore`. The `services` that planned work refers to are not copied."""
-        self._views.clear()
         return Snapshot(deepcopy(vars(self), {id(shared): shared for shared in (self, *services)}))
 
     def restore(self, snapshot: Snapshot, *services: object) -> None:
@@ -135,17 +132,6 @@ class Store:
         """Add a booking under its uid."""
         self.bookings[booking.uid] = booking
         return booking
-
-    def changed(self) -> None:
-        """Invalidate the cached views; the server does this after every request except GET and HEAD."""
-        self._views.clear()
-
-    def cached(self, key: Hashable, build: Callable[[], T]) -> T:
-        """Return `build()`, cached under `key` until a change; this makes paging through large lists fast."""
-        if key not in self._views:
-            self._views[key] = build()
-        view: T = self._views[key]
-        return view
 
     def order(self, rows: Iterable[R], key: Key, descending: bool = False, salt: object = None) -> list[R]:  # noqa: FBT001, FBT002
         """Sort rows; with `ties` and a `salt` (take, skip, filters) the order of equal keys depends on the salt."""

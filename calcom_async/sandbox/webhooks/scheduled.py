@@ -67,8 +67,9 @@ def _announce_no_event(context: Context, payload: Payload, scope: Payload, webho
     answers = {str(answer["value"]).lower() for answer in payload["responses"].values()}
     since = context.clock.now() - _RECENT
     has_booked = any(
-        booking.created_at >= since and any(person["email"].lower() in answers for person in booking.attendees)
-        for booking in context.store.bookings.values()
+        person["email"].lower() in answers
+        for booking in context.store.bookings.created_since(since)
+        for person in booking.attendees
     )
     if not has_booked:
         _send(context, NO_EVENT, {**payload, "responseId": scope["response_id"]}, scope, webhook_ids)

@@ -118,7 +118,6 @@ class _Loader:
         _add_each("eventTypes", world.event_types, self._add_event_type)
         _add_each("bookings", world.bookings, self._add_booking)
         _add_each("busyTimes", world.busy_times, self._add_busy_time)
-        self._store.changed()
         return self._loaded
 
     # --- people
