@@ -330,6 +330,25 @@ def test_the_token_is_needed_if_there_is_one(sandbox, sent):
     assert right.status == 200
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com", ""])
+def test_other_machines_need_permission(host):
+    """A host that other machines can reach needs `allow_remote`, which brings a random token."""
+    with pytest.raises(ValueError, match="host must be a loopback address unless allow_remote is set"):
+        Sandbox(host=host)
+    tokens = {Sandbox(host=host, allow_remote=True).control_token for _ in range(2)}
+    assert len(tokens) == 2
+    assert all(token and len(token) >= 32 for token in tokens)
+    assert Sandbox().control_token is None
+
+
+def test_a_sandbox_on_all_addresses(sandbox):
+    """The URL of a sandbox that listens on all addresses is one that a client can connect to."""
+    with Sandbox(host="0.0.0.0", allow_remote=True) as remote:
+        assert remote.url.startswith("http://127.0.0.1:")
+        assert send_request(remote, "GET", "/_sandbox/health").status == 200
+        assert send_request(remote, "GET", "/_sandbox/clock").status == 401
+
+
 def test_no_headers_for_web_pages(sandbox):
     """The control API sends no CORS headers, and no other page may embed its responses."""
     with sandbox:

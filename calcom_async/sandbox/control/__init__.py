@@ -39,6 +39,9 @@ await control("POST", "/reset"); // back to the declared data
 Requests to these paths do not count: the rate limit, faults and the request log ignore them. An error has a JSON body,
 `{"error": message}`, and bad input is a 400 that names the value.
 
+The sandbox sends webhooks only to its own machine. In a container, `/deliveries` has those to other addresses too, with
+their bodies and signatures, and an `error` instead of a status.
+
 Only programs on this machine may use them: other host names and web pages of other origins get a 403, and there are no
 CORS headers. With `--allow-remote` or `--control-token`, each request but that for `/health` needs the token as
 `Authorization: Bearer TOKEN`.
