@@ -64,6 +64,9 @@ The sample data of a hosted sandbox:
 If your tests mock HTTP themselves, use `Calcom(..., rate_limit=1_000_000)`: without rate limit headers the client keeps
 to the documented limit.
 
+How close the sandbox is to a real server is checked by a script in the repository: `python -m conformance` in `tests`
+sends some 90 requests to any server, and compares the responses with recorded ones.
+
 `http` is the HTTP machinery, `state` the data, `seed` the sample data; each other folder is an area of the API with
 its routes, rules and views. The package imports nothing of the client, so that the two cannot share a mistake.
 """

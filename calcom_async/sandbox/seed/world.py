@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from calcom_async.sandbox.accounts.teams import add_member, new_team
 from calcom_async.sandbox.accounts.users import new_user
+from calcom_async.sandbox.calendars.accounts import ICS, connect
 from calcom_async.sandbox.event_types.records import new_event_type
 from calcom_async.sandbox.platform.tokens import store_tokens
 from calcom_async.sandbox.routing.forms import field, new_form, route_to
@@ -120,33 +120,15 @@ def _app(store: Store, now: datetime) -> None:
 
 def _calendar(store: Store, now: datetime) -> None:
     """Create Ana's ICS feed: busy 12:00-13:00 UTC on each of the next 14 days."""
-    calendar = {
-        "name": "Sandbox feed",
-        "readOnly": True,
-        "externalId": _FEED,
-        "integration": "ics-feed_calendar",
-        "primary": None,
-        "isSelected": True,
-        "credentialId": 1,
-        "delegationCredentialId": None,
-    }
-    integration = {"name": "ICS Feed", "title": "ICS Feed", "slug": "ics-feed", "type": "ics-feed_calendar"}
-    integration |= {"description": "Read-only calendars by address", "logo": "/ics-feed.svg", "variant": "calendar"}
-    integration |= {"publisher": "Sandbox", "url": "https://sandbox.test", "email": "help@sandbox.test"}
-    connected: dict[str, Any] = {
-        "integration": integration | {"categories": ["calendar"], "locationOption": None},
-        "credentialId": store.next_id("credential"),
-        "delegationCredentialId": None,
-        "primary": calendar,
-        "calendars": [calendar],
-    }
-    store.calendars[ANA] = [connected]
+    account = connect(store, ANA, ICS, [_FEED], read_only=True)
+    account["calendars"][0] |= {"name": "Sandbox feed", "isSelected": True}
     # Within Ana's working hours, so that some slots of every seeded world are taken.
     noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
     for day in range(14):
         start = noon + timedelta(days=day)
         times = {"start": start, "end": start + timedelta(hours=1)}
-        store.busy.append({"user_id": ANA, "calendar_id": _FEED, "credential_id": 1, **times, "title": "Lunch"})
+        busy = {"user_id": ANA, "calendar_id": _FEED, "credential_id": account["credentialId"], "title": "Lunch"}
+        store.busy.append(busy | times)
 
 
 def _routing_form(store: Store, now: datetime) -> None:

@@ -1,0 +1,182 @@
+"""Send the steps to a server, and compare the responses with recorded ones."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from conformance.differences import DIFFERENCES, NOT_REPEATED
+from conformance.shapes import Difference, ServerResponse, differences
+from conformance.steps import STEPS, PlannedRequest, start_values, today
+
+SENT_HEADERS = ("content-type", "etag", "x-request-id")
+SECONDS = 30
+
+
+def run(url: str, *, key: str, other_key: str = "") -> dict[str, tuple[PlannedRequest, ServerResponse]]:
+    """Send all steps; return those that repeat a recorded exchange, with their responses, by name."""
+    server = _Server(url)
+    values = start_values(today())
+    keys = {None: None, "key": key, "other_key": other_key, "unknown": "cal_" + "0" * 32}
+    responses = {}
+    for step in STEPS:
+        if step.key == "other_key" and not other_key:
+            continue
+        try:
+            path, body = fill(step.path, values), fill(step.body, values)
+        except KeyError as missing:
+            if step.recorded:
+                responses[step.name] = step, ServerResponse(0, {}, f"not sent: there is no {missing}")
+            continue
+        response = server.send(step.method, path, body, key=keys[step.key], version=step.version)
+        if step.recorded:
+            responses[step.name] = step, response
+        for name, place in step.save.items():
+            if (value := _at(response.body, place)) is not None:
+                values[name] = value
+    return responses
+
+
+def fill(template: Any, values: Mapping[str, Any]) -> Any:
+    """Replace `{name}` in all texts; a text that is only a name becomes the value itself."""
+    if isinstance(template, dict):
+        return {name: fill(value, values) for name, value in template.items()}
+    if isinstance(template, list):
+        return [fill(value, values) for value in template]
+    if not isinstance(template, str):
+        return template
+    if template.startswith("{") and template.endswith("}") and template[1:-1].isidentifier():
+        return values[template[1:-1]]
+    return template.format_map(values)
+
+
+def _at(body: Any, place: str) -> Any:
+    """Return the value at a path such as `data.0.id`, or None."""
+    for part in place.split("."):
+        try:
+            body = body[int(part) if part.isdigit() else part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return body
+
+
+class _Server:
+    """Sends requests to one base URL, each on a connection of its own."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._address = parts.netloc
+        self._prefix = parts.path.rstrip("/")
+
+    def send(self, method: str, path: str, body: Any, *, key: str | None, version: str | None) -> ServerResponse:
+        """Send a request and return the response."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        if version:
+            headers["cal-api-version"] = version
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        connection = self._kind(self._address, timeout=SECONDS)
+        try:
+            connection.request(method, self._prefix + quote(path, safe="/?&=,[]%-_:"), data, headers)
+            response = connection.getresponse()
+            raw = response.read()
+            sent = {name.lower(): value for name, value in response.getheaders()}
+        finally:
+            connection.close()
+        return ServerResponse(response.status, sent, _decoded(raw))
+
+
+def _decoded(raw: bytes) -> Any:
+    """Return a body as JSON if it is, or as text."""
+    if not raw:
+        return None
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return raw.decode(errors="replace")
+
+
+# --- recordings: a folder with a JSON file per exchange
+
+
+def record(responses: Mapping[str, tuple[PlannedRequest, ServerResponse]], folder: Path) -> None:
+    """Write the responses to a folder. Keys are not part of them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (step, response) in responses.items():
+        headers = {k: v for k, v in response.headers.items() if k in SENT_HEADERS or k.startswith("x-ratelimit")}
+        exchange = {
+            "request": {"method": step.method, "path": "/v2" + step.path, "cal-api-version": step.version},
+            "response": {"status": response.status, "headers": headers, "body": response.body},
+        }
+        (folder / f"{name}.json").write_text(json.dumps(exchange, indent=1), "utf-8")
+
+
+def load(folder: Path) -> dict[str, ServerResponse]:
+    """Read the recorded responses of a folder by name."""
+    responses = {}
+    for file in sorted(folder.glob("*.json")):
+        response = json.loads(file.read_bytes()).get("response")
+        if response is not None:
+            headers = {name.lower(): value for name, value in response["headers"].items()}
+            responses[file.stem] = ServerResponse(response["status"], headers, response["body"])
+    return responses
+
+
+# --- the comparison
+
+
+@dataclass
+class Report:
+    """The result: exchanges that are equal, differ with a reason, differ without one, and were not repeated."""
+
+    equal: list[str]
+    explained: dict[str, list[tuple[Difference, str]]]
+    unexplained: dict[str, list[Difference]]
+    not_repeated: dict[str, str]
+    unknown: list[str]
+    """Recorded exchanges for which there is neither a step nor a reason."""
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether there is a reason for everything that is not equal."""
+        return not self.unexplained and not self.unknown
+
+    def __str__(self) -> str:
+        total = len(self.equal) + len(self.explained) + len(self.unexplained)
+        lines = [f"{len(self.equal)} of {total} responses are as recorded, {len(self.explained)} differ with a reason"]
+        lines += [f"{name}: {d} ({why})" for name, found in self.explained.items() for d, why in found]
+        lines += [f"{name}: not sent: {why}" for name, why in self.not_repeated.items()]
+        lines += [f"UNEXPLAINED {name}: {d}" for name, found in self.unexplained.items() for d in found]
+        lines += [f"UNEXPLAINED {name}: no step repeats it" for name in self.unknown]
+        return "\n".join(lines)
+
+
+def compare(
+    recorded: Mapping[str, ServerResponse], responses: Mapping[str, tuple[PlannedRequest, ServerResponse]]
+) -> Report:
+    """Compare responses with the recorded ones of the same names."""
+    report = Report([], {}, {}, {}, [])
+    for name, expected in recorded.items():
+        if name not in responses:
+            if name in NOT_REPEATED:
+                report.not_repeated[name] = NOT_REPEATED[name]
+            else:
+                report.unknown.append(name)
+            continue
+        found = differences(expected, responses[name][1])
+        reasons = DIFFERENCES.get(name, {})
+        unexplained = [difference for difference in found if difference.where not in reasons]
+        if unexplained:
+            report.unexplained[name] = unexplained
+        elif found:
+            report.explained[name] = [(difference, reasons[difference.where]) for difference in found]
+        else:
+            report.equal.append(name)
+    return report
