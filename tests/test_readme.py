@@ -27,6 +27,7 @@ import pytest
 import redis_server
 from aiohttp import ClientSession, web
 from distributed import LocalCluster
+from httpx import ASGITransport, AsyncClient
 from typer.testing import CliRunner
 
 import calcom_async.booking
@@ -122,8 +123,10 @@ async def _use(names: dict[str, Any], cal: Calcom) -> None:
             (marker,) = value.pytestmark
             with Sandbox(**marker.kwargs) as marked:
                 await value(marked, lambda: Calcom(marked.api_key, base_url=marked.url))
-        elif name == "app":
+        elif name == "app" and isinstance(value, web.Application):
             await _send_requests(value)
+        elif name == "app":
+            await _book_through(value, cal)
         elif name == "notify":
             await _wait_for_message(value, cal)
 
@@ -142,6 +145,17 @@ async def _send_requests(app: web.Application) -> None:
                 async with session.request(method, path, data=data, headers=signed) as response:
                     assert response.status == 200, await response.text()
     await runner.cleanup()
+
+
+async def _book_through(app: Any, cal: Calcom) -> None:
+    """Book a slot through an application of FastAPI."""
+    now = datetime.now(UTC)
+    slot = await cal.slots.first_available(event_type_id=1, start=now + timedelta(days=2), end=now + timedelta(days=9))
+    assert slot
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://service") as client:
+        attendee = {"name": "Ada", "email": "ada@example.com", "timeZone": "Europe/Rome"}
+        response = await client.post("/book/1", params={"start": slot.start.isoformat()}, json=attendee)
+        assert datetime.fromisoformat(response.json()["start"]) == slot.start
 
 
 async def _wait_for_message(notify: Callable[..., Awaitable[None]], cal: Calcom) -> None:

@@ -40,6 +40,13 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         fields = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
         return f"{type(self).__name__}({fields})"
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """Return the schema that pydantic and FastAPI use."""
+        from calcom_async.models._pydantic import model_schema
+
+        return model_schema(source, handler)
+
 
 # Containers around a model, as in `dict[date, list[Slot]]`. What is deeper is JSON, maybe too deep for recursion.
 CONTAINERS = 2

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date, datetime
 from itertools import chain
+from typing import Any
 
 from calcom_async.models._base import Model
 
@@ -32,6 +33,13 @@ class SlotDays(dict[date, list[Slot]]):
     def first(self) -> Slot | None:
         """The earliest slot, or None."""
         return next(self.slots(), None)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """Return the schema that pydantic and FastAPI use."""
+        from calcom_async.models._pydantic import dict_schema
+
+        return dict_schema(source, dict[date, list[Slot]], handler)
 
 
 def _is_usable(slot: Slot | None) -> bool:
