@@ -342,7 +342,7 @@ async def test_ignored_fields_are_an_error():
             )
             with pytest.raises(ApiError, match=f"know cal-api-version {VERSION} .* created without them"):
                 await event_types.create(event_type)
-            [created] = await event_types.list().collect()
+            _, created = await event_types.list().collect()
             with pytest.raises(ApiError, match=f"PATCH /\\S+/{created.id}: 200 .* Other changes were made"):
                 await event_types.update(created.id, UpdateTeamEventType(private_note_enabled=True))
 

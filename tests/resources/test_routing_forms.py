@@ -30,9 +30,10 @@ def all_forms(cal):
 
 
 @pytest.fixture
-async def intro(cal):
-    """Return the event type that the seeded form selects."""
-    kind = {"title": "Intro", "slug": "intro", "length_in_minutes": 30, "scheduling_type": "collective"}
+async def intro(cal, calcom_sandbox):
+    """Return the event type that the seeded form selects, in place of the seeded one."""
+    calcom_sandbox.store.event_types.pop(4)
+    kind = {"title": "Intro", "slug": "sales-call", "length_in_minutes": 30, "scheduling_type": "collective"}
     team = cal.organization(ORGANIZATION).team(SALES)
     return await team.event_types.create(CreateTeamEventType(**kind, hosts=[Host(user_id=1)]))
 
@@ -187,7 +188,8 @@ async def test_calculate_slots(cal, calcom_sandbox, intro):
 )
 async def test_slots_to_reschedule(cal, calcom_sandbox, allowed, same, hours):
     """Where the round robin allows it, the slots can be those of the first host only, without Ana's other bookings."""
-    kind = {"title": "Intro", "slug": "intro", "length_in_minutes": 60, "scheduling_type": "roundRobin"}
+    calcom_sandbox.store.event_types.pop(4)
+    kind = {"title": "Intro", "slug": "sales-call", "length_in_minutes": 60, "scheduling_type": "roundRobin"}
     hosts = [Host(user_id=ANA), Host(user_id=BO)]
     event_types = cal.organization(ORGANIZATION).team(SALES).event_types
     intro = await event_types.create(

@@ -158,9 +158,9 @@ def test_a_refresh_token_works_once(sandbox):
 
 
 def test_refreshes_that_fail(sandbox):
-    """A wrong secret and a missing token are 400, each in its own shape."""
+    """A wrong secret is a 401, and a missing token a 400."""
     wrong = send_request(sandbox, "POST", REFRESH, {"refreshToken": "x"}, key=None, headers={"x-cal-secret-key": "no"})
-    assert (wrong.status, wrong.message) == (400, "Invalid OAuthClient credentials.")
+    assert (wrong.status, wrong.message) == (401, "ApiAuthStrategy - oAuth client - Invalid client secret")
     empty = send_request(sandbox, "POST", REFRESH, {}, key=None, headers=ONLY_SECRET)
     assert empty.body["error"]["details"]["errors"][0]["constraints"] == {"isString": "refreshToken must be a string"}
 

@@ -160,6 +160,7 @@ def test_event_types_are_identified_by_slug(api):
 )
 def test_each_error_of_a_request_has_its_message(api, more, text):
     """Each error of a request is a 400 with its own message."""
+    api.sandbox.store.event_types[1]["locations"] = [{"type": "integration", "integration": "cal-video"}]
     assert api.try_book(**{"start": at(10), **more}).error == (400, text)
 
 

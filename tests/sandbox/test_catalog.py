@@ -24,6 +24,12 @@ VERSIONS = SERVER_KINDS["hosted"].versions
 UNSPECIFIED = {
     ("DELETE", "/v2/bookings/{bookingUid}/attendees/{attendeeId}"),
     ("GET", "/health"),
+    ("GET", "/docs"),
+    ("GET", "/v2/timezones"),
+    ("GET", "/v2/provider/{clientId}"),
+    ("GET", "/v2/provider/{clientId}/access-token"),
+    ("GET", "/v2/gcal/check"),
+    ("POST", "/v2/oauth/{clientId}/exchange"),
 }
 """What servers answer and the specification does not name, apart from the oldest version."""
 

@@ -220,11 +220,13 @@ def test_requests_without_credentials(api, path, status):
 
 
 def test_a_callback_with_an_empty_state(api):
-    """A callback whose state has no URL is a 301 with an empty Location."""
+    """A callback whose state has no URL is a 301 with an empty Location, and one whose state is no JSON a bare 500."""
     for path in ("/v2/conferencing/zoom/oauth/callback", "/v2/stripe/save"):
-        for state in ("%7B%7D", "nonsense", "%5B%5D"):
+        for state in ("%7B%7D", "%5B%5D"):
             back = api.as_user(None).get(f"{path}?code=x&state={state}")
             assert (back.status, back.headers["Location"]) == (301, "")
+        broken = api.as_user(None).get(f"{path}?state=s")
+        assert broken.body == {"statusCode": 500, "message": "Internal server error"}
 
 
 def test_a_callback_with_an_unknown_key(api):

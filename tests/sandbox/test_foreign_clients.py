@@ -73,7 +73,7 @@ def test_numbers_beyond_32_bits_are_rejected(sandbox: Sandbox, field: str, numbe
     """A whole number that does not fit its column is a 400."""
     response = post_bytes(sandbox, event_type_bytes(**{field: number}))
     assert response.status == 400
-    assert len(sandbox.store.event_types) == 3
+    assert "t" not in {record["slug"] for record in sandbox.store.event_types.values()}
 
 
 def test_nested_numbers_beyond_32_bits_are_rejected(sandbox: Sandbox) -> None:

@@ -132,9 +132,14 @@ def test_unknown_clients(api):
     assert platform(api, "GET", f"{CLIENTS}/nobody").status == 401
 
 
-def test_managed_users_need_the_credentials_of_the_client(api):
-    """An API key cannot manage a client's users."""
-    assert api.get(USERS).status == api.post(USERS, ADA).status == 401
+def test_managed_users_need_the_client_or_an_admin_of_its_organization(api):
+    """The key of the platform's owner can manage a client's users, that of a member and of a stranger cannot."""
+    assert [user["id"] for user in api.get(USERS).data] == [4]
+    assert api.post(USERS, ADA).status == 201
+    assert api.as_user("cy").get(USERS).status == 403
+    api.sandbox.store.users[2]["organization_id"] = None
+    stranger = api.as_user("bo").get(USERS)
+    assert stranger.error == (403, "OAuthClientGuard - No organization associated with the user.")
 
 
 # --- what happens

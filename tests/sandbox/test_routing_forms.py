@@ -42,7 +42,6 @@ def test_forms_have_the_recorded_fields(api, shared, path, name):
 
 def test_responses_have_the_recorded_fields(api, shared):
     """Responses that lead to slots or a message, and stored responses, have the recorded keys."""
-    intro(api)
     response = api.post(f"{TEAM}/{FORM}/responses{DAY}", {"topic": "sales"}).data
     real = recorded_body(shared, "organisations/org_team_routing_form_responses_create")["data"]
     assert response.keys() == real.keys()
@@ -192,7 +191,6 @@ def test_a_form_that_led_to_no_booking(api, attendee, count):
 
 def test_calculating_slots_needs_no_credentials(api, shared):
     """Slots are calculated without credentials, with the recorded keys, and nothing is stored."""
-    intro(api)
     response = api.as_user(None).post(f"/v2/routing-forms/{FORM}/calculate-slots{DAY}", {"topic": "sales"})
     assert (response.status, response.data.keys()) == (
         200,

@@ -23,7 +23,12 @@ def test_the_initial_data():
     store = Sandbox(now=NOW).store
     assert {store.users[user_id]["username"] for user_id in store.api_keys.values()} == {"ana", "bo", "cy"}
     assert all(store.schedules[user["default_schedule_id"]]["owner_id"] == user["id"] for user in store.users.values())
-    assert [event_type["slug"] for event_type in store.event_types.values()] == ["thirty", "sixty", "class"]
+    assert [event_type["slug"] for event_type in store.event_types.values()] == [
+        "thirty",
+        "sixty",
+        "class",
+        "sales-call",
+    ]
     assert (list(store.organizations), list(store.teams)) == ([1], [2, 3])
     assert all(team["parent_id"] == 1 for team in store.teams.values())
     assert set(store.oauth_clients) == {"sandbox-client"}

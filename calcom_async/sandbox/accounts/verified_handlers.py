@@ -57,7 +57,8 @@ PHONES = Kind(
     "phones",
     "phone",
     "phoneNumber",
-    matches(r"^\+[1-9]\d{6,14}$", "$property must be a valid phone number").named("isPhoneNumber"),
+    # Blanks and hyphens between the digits are accepted.
+    matches(r"^\+[1-9]([ -]?\d){6,14}$", "$property must be a valid phone number").named("isPhoneNumber"),
     lambda: errors.bad_request("Could not verify phone number."),
 )
 

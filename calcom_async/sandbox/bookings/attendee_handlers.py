@@ -166,28 +166,28 @@ def _references(booking: Booking, kind: str | None) -> list[dict[str, Any]]:
 # --- video rooms
 
 
-def _video_data(call: Call, extras: str, noun: str) -> list[Any]:
+def _video_data(call: Call, extras: str) -> list[Any]:
     """Return the data of the booking's video room, which tests put into `extras`. Raises a 404 if there is none."""
     booking = check_access(call, call.path["bookingUid"])
     sessions = call.store.extras[extras].get(booking.uid)
     if sessions is None:
-        raise not_found(f"No {noun} reference found with booking uid {booking.uid}")
+        raise not_found(f"No Cal Video reference found with booking uid {booking.uid}")
     return list(sessions)
 
 
 @ROUTES.add("GET", "/v2/bookings/{bookingUid}/recordings", version=VERSIONS, auth="guarded")
 def get_booking_recordings(call: Call) -> object:
     """Return the recordings that a test put into `extras`."""
-    return _video_data(call, "recordings", "recording")
+    return _video_data(call, "recordings")
 
 
 @ROUTES.add("GET", "/v2/bookings/{bookingUid}/transcripts", version=VERSIONS, auth="guarded")
 def get_booking_transcripts(call: Call) -> object:
     """Return the transcripts that a test put into `extras`."""
-    return _video_data(call, "transcripts", "transcript")
+    return _video_data(call, "transcripts")
 
 
 @ROUTES.add("GET", "/v2/bookings/{bookingUid}/conferencing-sessions", version=VERSIONS, auth="guarded")
 def get_booking_sessions(call: Call) -> object:
     """Return the video sessions that a test put into `extras`."""
-    return _video_data(call, "conferencing_sessions", "cal video")
+    return _video_data(call, "conferencing_sessions")

@@ -104,8 +104,8 @@ def _from_attendee(wanted: Wire) -> ResolvedLocation:
 
 def _check_offered(event_type: Wire, wanted: Wire) -> None:
     """Raise a 400 if the event type does not offer this type of location."""
-    # An event type without locations offers Cal Video, which every account has.
-    offered = event_type.get("locations") or [{"type": "integration", "integration": "cal-video"}]
+    # An event type without locations offers none, although its bookings without a location are in Cal Video.
+    offered = event_type.get("locations") or []
     if wanted["type"] not in [location["type"] for location in offered]:
         raise bad_request(
             f"Booking location with type {wanted['type']} not valid for event type with id={event_type['id']}. The "

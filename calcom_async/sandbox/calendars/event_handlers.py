@@ -11,7 +11,7 @@ from typing import Any
 
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
-from calcom_async.sandbox.http.constraints import object_, string
+from calcom_async.sandbox.http.constraints import date_string, object_, string
 from calcom_async.sandbox.http.forms import Field, Form
 from calcom_async.sandbox.http.routing import Routes
 from calcom_async.sandbox.state.clock import iso
@@ -19,9 +19,10 @@ from calcom_async.sandbox.state.clock import iso
 ROUTES = Routes()
 
 
+_MOMENT = Form(Field("time", date_string, optional=True), Field("timeZone", string, optional=True))
 _CHANGES = Form(
-    Field("start", object_, optional=True),
-    Field("end", object_, optional=True),
+    Field("start", object_, optional=True, nested=_MOMENT),
+    Field("end", object_, optional=True, nested=_MOMENT),
     Field("title", string, optional=True),
 )
 

@@ -189,8 +189,9 @@ _CREDENTIALS = Form(Field("username", string), Field("password", string))
 @ROUTES.add("POST", "/v2/calendars/{calendar}/credentials", status=201)
 def save_credentials(call: Call) -> object:
     """Connect an Apple account. The sandbox accepts every password."""
-    kind = provider(call.path["calendar"], (APPLE,))
+    # The body is checked before the calendar.
     given = _CREDENTIALS.read(call.body)
+    kind = provider(call.path["calendar"], (APPLE,))
     connect(call.store, call.user["id"], kind, [given["username"]], read_only=False)
     return Status()
 

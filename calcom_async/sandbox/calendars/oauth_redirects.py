@@ -78,11 +78,11 @@ def parse_callback(call: Call) -> OAuthCallback:
 
 
 def _decoded(text: str) -> Mapping[str, Any]:
-    """Return the state of a callback; empty if it is not a JSON object."""
+    """Return the state of a callback; empty if it is no JSON object. Other text is a bare 500, as on the server."""
     try:
         state = json.loads(text)
-    except json.JSONDecodeError:
-        return {}
+    except ValueError:
+        raise errors.no_envelope(500, "Internal server error") from None
     return state if isinstance(state, dict) else {}
 
 

@@ -24,11 +24,21 @@ _SELECT = Form(
     Field("credentialId", integer),
     Field("delegationCredentialId", string, optional=True),
 )
+
+
+def _credential_id(value: Any) -> Any:
+    """Convert an id. The server passes any text to the database, which fails on text without digits (measured)."""
+    number = to_int(value)
+    if number != number:  # noqa: PLR0124 - NaN
+        raise errors.database(500)
+    return number
+
+
 # The parameters of this DELETE are in its query, so the id arrives as text.
 _DESELECT = Form(
     Field("integration", string),
     Field("externalId", string),
-    Field("credentialId", integer, convert=to_int),
+    Field("credentialId", integer, convert=_credential_id),
     Field("delegationCredentialId", string, optional=True),
 )
 _DESTINATION = Form(

@@ -251,6 +251,11 @@ def to_ints(value: Any) -> list[Any]:
     return [to_int(part) for part in to_list(value)]
 
 
+def comma_ids(value: Any) -> Any:
+    """Convert ids that are separated by commas. A repeated parameter keeps its texts, which are no numbers."""
+    return to_ints(value) if isinstance(value, str) else value
+
+
 def to_bool(value: Any) -> Any:
     """Convert "true" and "false"; keep other values."""
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value

@@ -8,8 +8,18 @@ from typing import Any
 
 from calcom_async.sandbox.accounts.teams import membership_of, slugify
 from calcom_async.sandbox.http import errors
-from calcom_async.sandbox.http.constraints import array, boolean, min_size, minimum, not_empty, number, one_of, string
-from calcom_async.sandbox.http.forms import Field, Form, to_int, to_ints, to_list
+from calcom_async.sandbox.http.constraints import (
+    array,
+    boolean,
+    each,
+    min_size,
+    minimum,
+    not_empty,
+    number,
+    one_of,
+    string,
+)
+from calcom_async.sandbox.http.forms import Field, Form, comma_ids, to_int, to_list
 from calcom_async.sandbox.state.clock import iso
 from calcom_async.sandbox.state.store import Store
 
@@ -58,7 +68,13 @@ FILTERS = (
         optional=True,
         convert=to_list,
     ),
-    Field("teamIds", min_size(1).with_text("teamIds must contain at least 1 team id"), optional=True, convert=to_ints),
+    Field(
+        "teamIds",
+        each(number),
+        min_size(1).with_text("teamIds must contain at least 1 team id"),
+        optional=True,
+        convert=comma_ids,
+    ),
 )
 ASSIGNED = Form(
     Field("skip", optional=True, convert=to_int, default=0),

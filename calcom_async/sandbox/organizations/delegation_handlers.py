@@ -8,7 +8,7 @@ from typing import Any
 from calcom_async.sandbox.accounts.guards import guarded_organization
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
-from calcom_async.sandbox.http.constraints import boolean, object_, string
+from calcom_async.sandbox.http.constraints import boolean, check, string
 from calcom_async.sandbox.http.forms import Field, Form
 from calcom_async.sandbox.http.paging import page, paged_form, read_query
 from calcom_async.sandbox.http.routing import Routes
@@ -26,16 +26,38 @@ MICROSOFT = "office365"
 _PLATFORMS = {"google": "Google", MICROSOFT: "Microsoft 365"}
 _SECRET_LIFETIME = timedelta(days=180)
 
-_KEY = Form(Field("private_key", string), Field("client_id", string))
+# Which of the two kinds of keys is meant depends on one of its fields.
+_KEYS = {
+    "client_email": ("private_key", "client_email", "client_id"),
+    "tenant_id": ("private_key", "tenant_id", "client_id"),
+}
+
+
+def _key_fault(value: Any) -> str:
+    """Return the message for a service account key; empty if it is complete."""
+    names = next((names for name, names in _KEYS.items() if isinstance(value, dict) and name in value), None)
+    if names is None:
+        return (
+            "Service account key must be either a Google service account key (with client_email, private_key, "
+            "client_id) or Microsoft service account key (with tenant_id, private_key, client_id)"
+        )
+    missing = [name for name in names if not (isinstance(value.get(name), str) and value[name])]
+    return "; ".join(f"{name} should not be empty, {name} must be a string" for name in missing)
+
+
+def _key_field(body: Record, *, optional: bool = False) -> Field:
+    """Return the field of a service account key, whose message depends on the key of this body."""
+    fault = _key_fault(body.get("serviceAccountKey"))
+    return Field("serviceAccountKey", check("isServiceAccountKey", fault, lambda _: not fault), optional=optional)
+
+
 _CREATE = Form(
     Field("workspacePlatformSlug", string),
     Field("domain", string),
-    Field("serviceAccountKey", object_, nested=_KEY),
     Field("optOutAutoSecretRotation", boolean, optional=True),
 )
 _UPDATE = Form(
     Field("enabled", boolean, optional=True),
-    Field("serviceAccountKey", object_, optional=True, nested=_KEY),
     Field("optOutAutoSecretRotation", boolean, optional=True),
 )
 _LIST = paged_form(Field("domain", string, optional=True))
@@ -64,7 +86,10 @@ def _written(record: Record) -> Record:
 @ROUTES.add("POST", ALL, status=201)
 def create_delegation_credential(call: Call) -> object:
     """Create a credential, one per domain; the private key is not stored."""
-    organization, given = guarded_organization(call, "ORG_ADMIN"), _CREATE.read(call.body)
+    organization, given = (
+        guarded_organization(call, "ORG_ADMIN"),
+        _CREATE.extended(_key_field(call.body)).read(call.body),
+    )
     slug, domain = given["workspacePlatformSlug"], given["domain"]
     # One general message for both faults, which names neither.
     if slug not in _PLATFORMS or any(record["domain"] == domain for record in _credentials(call).values()):
@@ -115,7 +140,7 @@ def get_delegation_credential(call: Call) -> object:
 @ROUTES.add("PATCH", ONE)
 def update_delegation_credential(call: Call) -> object:
     """Update a credential. The real server tests the key, and fails with 500 if it is invalid."""
-    record, given = _credential(call), _UPDATE.read(call.body)
+    record, given = _credential(call), _UPDATE.extended(_key_field(call.body, optional=True)).read(call.body)
     opt_out = given.get("optOutAutoSecretRotation")
     if opt_out is not None and record["workspacePlatform"]["slug"] != MICROSOFT:
         raise errors.bad_request("optOutAutoSecretRotation is only supported for office365 delegation credentials.")

@@ -170,7 +170,7 @@ def invite(store: Store, org_id: int, body: Mapping[str, Any], *, inviter_id: in
     # The server takes the name for the address of the person to invite, and rejects every one (recorded from a self-
     # hosted server of 2025-12).
     if body.get("username"):
-        raise errors.bad_request(errors.GENERAL_TRPC_MESSAGE)
+        raise errors.no_details(400, "TRPCError", errors.GENERAL_TRPC_MESSAGE)
     local, _, domain = body["email"].partition("@")
     user = new_user(
         store,
@@ -182,6 +182,7 @@ def invite(store: Store, org_id: int, body: Mapping[str, Any], *, inviter_id: in
         email=body["email"],
         organization_id=org_id,
         invited_to=inviter_id,
+        locale=None,
         created_date=iso(now),
     )
     change(user, {name: value for name, value in body.items() if name != "email"})

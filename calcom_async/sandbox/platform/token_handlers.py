@@ -1,4 +1,4 @@
-"""Handlers of tokens and API keys, and of the health check."""
+"""Handlers of tokens and API keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from calcom_async.sandbox.http.errors import HttpError, bad_request, string_deta
 from calcom_async.sandbox.http.forms import Field, Form
 from calcom_async.sandbox.http.results import RawResponse
 from calcom_async.sandbox.http.routing import Routes
-from calcom_async.sandbox.platform.clients import managed_user
+from calcom_async.sandbox.platform.clients import guarded_client, managed_user
 from calcom_async.sandbox.platform.tokens import drop_tokens, store_tokens
 from calcom_async.sandbox.state.store import Store
 
@@ -28,9 +28,12 @@ NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 REFRESH = Form(Field("refreshToken", string))
 
 
-@ROUTES.add("POST", "/v2/oauth/{clientId}/refresh", auth="public")
+@ROUTES.add("POST", "/v2/oauth/{clientId}/refresh")
 def refresh_managed(call: Call) -> object:
-    """Refresh a token pair. The refresh token becomes invalid; the old access token works until it expires."""
+    """Refresh a token pair. The refresh token becomes invalid; the old access token works until it expires.
+
+    Without the client's secret this is a 401. Other valid credentials pass that check, and are a 400 then.
+    """
     token = REFRESH.read(call.body)["refreshToken"]
     client = call.store.oauth_clients.get(call.path["clientId"])
     if client is None or not _same(client["secret"], call.headers.get("x-cal-secret-key")):
@@ -44,11 +47,11 @@ def refresh_managed(call: Call) -> object:
     return pair.managed()
 
 
-@ROUTES.add("POST", "/v2/oauth-clients/{clientId}/users/{userId}/force-refresh", kinds=("client",))
+@ROUTES.add("POST", "/v2/oauth-clients/{clientId}/users/{userId}/force-refresh")
 def force_refresh(call: Call) -> object:
     """Create a pair without a refresh token; all older tokens of that user become invalid."""
-    client_id = call.path["clientId"]
-    user_id = managed_user(call, call.store.oauth_clients[client_id])["id"]
+    client = guarded_client(call, "ORG_ADMIN")
+    client_id, user_id = client["id"], managed_user(call, client)["id"]
     drop_tokens(call.store, user_id, client_id)
     return store_tokens(call.store, call.clock.now(), kind="managed", user_id=user_id, client_id=client_id).managed()
 
@@ -174,9 +177,3 @@ def refresh_key(call: Call) -> object:
     key = f"cal_{call.store.uuid().replace('-', '')}"
     call.store.api_keys[key] = user_id
     return {"apiKey": key}
-
-
-@ROUTES.add("GET", "/health", auth="public")
-def health(call: Call) -> object:  # noqa: ARG001
-    """Return the health check, which has no envelope and needs no credentials."""
-    return RawResponse("OK", content_type="text/html; charset=utf-8")

@@ -12,7 +12,7 @@ from calcom_async.sandbox.event_types.records import allows_host_choice
 from calcom_async.sandbox.http import errors
 from calcom_async.sandbox.http.call import Call
 from calcom_async.sandbox.http.constraints import array, boolean, date_string, each, number, one_of, string, time_zone
-from calcom_async.sandbox.http.forms import Field, Form, take_and_skip, to_bool, to_int, to_ints
+from calcom_async.sandbox.http.forms import Field, Form, comma_ids, take_and_skip, to_bool, to_int
 from calcom_async.sandbox.http.routing import Routes
 from calcom_async.sandbox.http.time_zones import parse_iso_time
 from calcom_async.sandbox.routing.forms import (
@@ -52,7 +52,7 @@ _LIST = Form(
     Field("beforeUpdatedAt", date_string, optional=True),
     Field("routedToBookingUid", string, optional=True),
 )
-_LIST_OF_ORGANIZATION = _LIST.extended(Field("teamIds", each(number), array, optional=True, convert=to_ints))
+_LIST_OF_ORGANIZATION = _LIST.extended(Field("teamIds", each(number), array, optional=True, convert=comma_ids))
 _SLOTS = Form(
     Field("start", date_string),
     Field("end", date_string),

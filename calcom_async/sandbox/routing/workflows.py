@@ -66,6 +66,9 @@ class Kind:
 def _kind(name: str, label: str, noun: str, *, ids: Rule, triggers: tuple[str, ...], actions: tuple[str, ...]) -> Kind:
     """Return a kind of workflow with its forms."""
     everywhere, somewhere = f"isActiveOnAll{noun}s", f"activeOn{noun}Ids"
+    no_steps = "Your workflow must contain at least one step."
+    if name == "routing-form":
+        no_steps = f"Your workflow must contain at least one allowed step. allowed steps are {','.join(actions)}"
     activation = Form(Field(everywhere, boolean), Field(somewhere, each(ids), array, optional=True))
     trigger = Form(
         Field("type", one_of(triggers, name="isIn")),
@@ -79,7 +82,7 @@ def _kind(name: str, label: str, noun: str, *, ids: Rule, triggers: tuple[str, .
             Field("name", string),
             Field("activation", object_, nested=activation),
             Field("trigger", object_, nested=trigger),
-            Field("steps", min_size(1), array, nested=_step_form(actions, kept=kept)),
+            Field("steps", min_size(1).with_text(no_steps), array, nested=_step_form(actions, kept=kept)),
         )
 
     return Kind(name, label, everywhere, somewhere, form(kept=False), form(kept=True).partial())

@@ -22,6 +22,7 @@ ACCESS_TOKEN, REFRESH_TOKEN = "sandbox-access-token", "sandbox-refresh-token"
 ANA, BO, CY, MIA = 1, 2, 3, 4
 ORGANIZATION = 1
 FORM = "sandbox-form"
+SALES_CALL = "sales-call"
 ALL_PERMISSIONS = 1023
 
 _PEOPLE = (
@@ -44,6 +45,7 @@ def seed_store(
     _event_types(store, now)
     if organizations:
         _organization(store)
+        _team_event_type(store, now)
         _platform(store, now)
         _routing_form(store, now)
     _app(store, now)
@@ -85,6 +87,14 @@ def _organization(store: Store) -> None:
         team = new_team(store, {"name": name}, creator_id=ANA, parent_id=ORGANIZATION)
         for user_id in others:
             add_member(store, team["id"], user_id)
+
+
+def _team_event_type(store: Store, now: datetime) -> None:
+    """Create a round robin of Bo and Cy in the first team, to which its routing form leads."""
+    team = next(iter(store.teams.values()))
+    body = {"title": "Sales call", "slug": SALES_CALL, "lengthInMinutes": 30}
+    hosts = [{"userId": user_id, "mandatory": False, "priority": "medium"} for user_id in (BO, CY)]
+    new_event_type(store, None, body, now=now, teamId=team["id"], schedulingType="roundRobin", hosts=hosts)
 
 
 def _platform(store: Store, now: datetime) -> None:
@@ -132,7 +142,7 @@ def _calendar(store: Store, now: datetime) -> None:
 
 
 def _routing_form(store: Store, now: datetime) -> None:
-    """Create a form of the first team: "sales" routes to its event type "intro" (not created), "press" to a URL."""
+    """Create a form of the first team: "sales" routes to its event type, "press" to a URL."""
     team = next(iter(store.teams.values()))
     new_form(
         store,
@@ -143,7 +153,7 @@ def _routing_form(store: Store, now: datetime) -> None:
         user_id=ANA,
         fields=[field("topic", "Topic", required=True), field("company", "Company")],
         routes=[
-            route_to("to-team", "eventTypeRedirectUrl", f"team/{team['slug']}/intro", topic="sales"),
+            route_to("to-team", "eventTypeRedirectUrl", f"team/{team['slug']}/{SALES_CALL}", topic="sales"),
             route_to("to-press", "externalRedirectUrl", "https://press.sandbox.test", topic="press"),
             route_to("to-all-others", "customPageMessage", "Write to help@sandbox.test"),
         ],
