@@ -78,6 +78,13 @@ def test_the_options_of_the_data(started: list[Sandbox], tmp_path: Path) -> None
     assert [user["username"] for user in sandbox.store.users.values()] == ["yan"]
 
 
+def test_the_url_is_printed_with_and_without_the_version(started: list[Sandbox]) -> None:
+    """stdout has the URL for the package, and stderr the one for clients that add /v2 themselves."""
+    _, result = run(started, "--empty")
+    [origin] = re.findall(r"^export CAL_API_URL=(\S+)/v2 CAL_API_KEY=cal_sandbox$", result.stdout, re.MULTILINE)
+    assert f"take the URL without /v2: export CAL_API_URL={origin}\n" in result.stderr
+
+
 def test_a_token_is_printed_once(started: list[Sandbox]) -> None:
     """With --allow-remote a random token is printed on stderr, and one of --control-token is not."""
     sandbox, result = run(started, "--empty", "--allow-remote", "--host", "0.0.0.0")

@@ -129,6 +129,9 @@ def sandbox(
             except OSError as error:
                 raise ConfigError(_not_listening(error, host, port)) from None
             echo(f"export CAL_API_URL={local_server.url} CAL_API_KEY={quote(local_server.api_key)}")
+            # The official command line reads the same variable, and adds /v2 itself.
+            origin = local_server.url.removesuffix("/v2")
+            stderr.print(f"Most clients of other authors take the URL without /v2: export CAL_API_URL={origin}")
             count = len(local_server.store.bookings)
             stored = f"{count:,} booking{'' if count == 1 else 's'}"
             stderr.print(f"{stored}, rate limit {limit} requests per {window:g} s. Press Ctrl-C to stop.")

@@ -114,7 +114,7 @@ class Server:
         match = self._routes.find(request.method, request.path, version)
         # A wrong method is a 404 as well, and so is a route that exists only in another version: there is no fallback.
         if match is None:
-            return self._error(not_found(f"Cannot {request.method} {request.url}"), request)
+            return self._error(not_found(f"Cannot {request.method} {request.url}{_doubled(request)}"), request)
         route, path = match
         if route.form and request.content_type == "application/x-www-form-urlencoded":
             body = parse_form(request.raw or b"")
@@ -208,6 +208,14 @@ class Server:
             return HttpResponse(0)
         status, body, content_type = fault.replacement()
         return HttpResponse(status, encode_body(body), content_type=content_type)
+
+
+def _doubled(request: HttpRequest) -> str:
+    """Return a hint for a path that has `/v2` twice, as from a client that adds it to its base URL itself."""
+    if not request.path.lower().startswith("/v2/v2/"):
+        return ""
+    host = request.headers.get("Host", "127.0.0.1")
+    return f" - the path has /v2 twice: set the base URL of this client to http://{host} without /v2"
 
 
 def _render(route: Route, result: object, server: ServerKind) -> HttpResponse:

@@ -160,7 +160,7 @@ KEY = Form(
 
 @ROUTES.add("POST", "/v2/api-keys/refresh")
 def refresh_key(call: Call) -> object:
-    """Replace an API key; the old one becomes invalid."""
+    """Replace an API key; the old one becomes invalid. A reset of the sandbox restores the keys it started with."""
     if call.caller.key is None:
         raise unauthorized(
             "ApiKeysService - This endpoint can only be accessed using an API key by providing "
