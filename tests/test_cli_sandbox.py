@@ -79,7 +79,7 @@ def test_the_options_of_the_data(started: list[Sandbox], tmp_path: Path) -> None
 
 
 def test_the_url_is_printed_with_and_without_the_version(started: list[Sandbox]) -> None:
-    """stdout has the URL for the package, and stderr the one for clients that add /v2 themselves."""
+    """The URL for this package is on stdout, and the one for clients that add /v2 themselves on stderr."""
     _, result = run(started, "--empty")
     [origin] = re.findall(r"^export CAL_API_URL=(\S+)/v2 CAL_API_KEY=cal_sandbox$", result.stdout, re.MULTILINE)
     assert f"take the URL without /v2: export CAL_API_URL={origin}\n" in result.stderr
