@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from logging import DEBUG
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from calcom_async.concurrency import MapResult
     from calcom_async.credential_provider import CredentialsProvider
     from calcom_async.errors import CalcomError
+    from calcom_async.telemetry import Telemetry
     from calcom_async.watch import SlotQuery, SlotWatcher
 
 Item = TypeVar("Item")
@@ -79,6 +81,7 @@ class _Core(msgspec.Struct, eq=False):
     credentials_in_use: WeakValueDictionary[int, Credentials]
     cursor_support: dict[str, bool] = msgspec.field(default_factory=dict)
     slot_searches: dict[Any, Any] = msgspec.field(default_factory=dict)
+    telemetry: Telemetry | None = None
 
 
 class Calcom(ClientBooking):
@@ -95,7 +98,8 @@ class Calcom(ClientBooking):
     Without `config`, it is `Config.from_env()`: `CAL_API_KEY` and `CAL_API_URL` of the environment. Further keyword
     arguments are fields of `Config`. A given `session` is used and never closed. Clients with the same `limiter` share
     their rate limits. `on_event` receives a `ClientEvent` for every attempt, retry, wait, call and page.
-    `trace_configs` are passed to aiohttp.
+    `trace_configs` are passed to aiohttp. If a tracer or meter provider of OpenTelemetry is set when the client is
+    created, each call is a span, and `calcom_async.telemetry` describes the rest.
     """
 
     def __init__(
@@ -121,9 +125,11 @@ class Calcom(ClientBooking):
             cache=_cache(self.config.cache_ttl),
             versions=ApiVersions(self.config.api_versions),
             credentials_in_use=WeakValueDictionary(),
+            telemetry=_telemetry(self.config),
         )
         self._is_view = False
-        self._observer = Observer(on_event)
+        telemetry = self._core.telemetry
+        self._observer = Observer(telemetry.record_events(on_event) if telemetry else on_event)
         self._build_middleware()
 
     @classmethod
@@ -142,6 +148,8 @@ class Calcom(ClientBooking):
         """Put the middleware in order; a request passes it from bottom to top, the response from top to bottom."""
         core, config, observer = self._core, self.config, self._observer
         send: Send = core.transport.exchange
+        if core.telemetry:
+            send = core.telemetry.trace_attempts(send)
         if config.headers:
             send = with_headers(send, config.headers)
         send = limited(send, core.limiter, self.credentials, config, observer, shared_reads=core.slot_searches)
@@ -167,8 +175,12 @@ class Calcom(ClientBooking):
 
     def _entrance(self, send: Send) -> Send:
         """Check the event loop before a call touches what all calls share; observe the call if events are wanted."""
-        check_event_loop, observer = self._core.transport.check_event_loop, self._observer
-        send_observed = observed(send, observer)
+        check_event_loop, observer, telemetry = (
+            self._core.transport.check_event_loop,
+            self._observer,
+            self._core.telemetry,
+        )
+        send_observed = observed(telemetry.trace_calls(send) if telemetry else send, observer)
 
         def enter(request: Request, context: CallContext) -> Awaitable[Response]:
             check_event_loop()
@@ -433,3 +445,19 @@ def _cache(ttl: float | None) -> Cache | None:
     from calcom_async.cache import Cache
 
     return Cache(ttl)
+
+
+def _telemetry(config: Config) -> Telemetry | None:
+    """Return what reports to OpenTelemetry; None, without importing it, if the application has set no provider."""
+    getters = {"opentelemetry.trace": "get_tracer_provider", "opentelemetry.metrics": "get_meter_provider"}
+    providers = [getattr(sys.modules[name], getter)() for name, getter in getters.items() if name in sys.modules]
+    # The providers of the API itself stand for one that is not set, and do nothing.
+    if all(type(provider).__module__.startswith(tuple(getters)) for provider in providers):
+        return None
+    try:
+        from calcom_async.telemetry import Telemetry
+
+        return Telemetry(config)
+    except (ImportError, TypeError, AttributeError) as error:
+        log.warning("no telemetry, because it needs opentelemetry-api 1.30 or newer: %s", error)
+        return None

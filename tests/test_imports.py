@@ -29,7 +29,7 @@ LAYERS: tuple[str, ...] = (
     "credential_provider",
     "keyset list_call shared_calls",
     "missing_rows arrow",
-    "client_arguments middleware retry transport pages raw_request",
+    "client_arguments middleware retry telemetry transport pages raw_request",
     "read_only",
     "resources",
     "cache booking watch client_resources",
@@ -53,6 +53,7 @@ ALLOWED_IMPORTERS = {
     "backoff": {"retry"},
     "redis": {"redis_connection", "redis_script", "redis_rate_limiter", "redis_token_store", "export", "cli"},
     "pytest": {"pytest_plugin"},
+    "opentelemetry": {"telemetry"},
     "pydantic": {"models"},
     "pydantic_core": {"models"},
     "typer": {"cli", "__main__"},
@@ -320,7 +321,8 @@ def test_extras_are_imported_when_they_are_used():
         and statement.module != "models._pydantic"  # imported by pydantic, through a function of `Model`
     }
     extras = {(module, library) for module, library in at_the_top if library in set(ALLOWED_IMPORTERS) - required}
-    assert {module for module, _ in extras} <= {"redis_connection", "redis_token_store", "arrow", "export", "mcp"}
+    own_modules = {"redis_connection", "redis_token_store", "arrow", "export", "mcp", "telemetry"}
+    assert {module for module, _ in extras} <= own_modules
 
 
 def test_no_module_is_called_utils():

@@ -28,6 +28,7 @@ import redis_server
 from aiohttp import ClientSession, web
 from distributed import LocalCluster
 from httpx import ASGITransport, AsyncClient
+from opentelemetry import trace
 from typer.testing import CliRunner
 
 import calcom_async.booking
@@ -75,6 +76,16 @@ def sandbox(monkeypatch, tmp_path):
         monkeypatch.setenv("CAL_API_URL", server.url)
         monkeypatch.setenv("CAL_API_KEY", server.api_key)
         yield server
+
+
+@pytest.fixture(autouse=True)
+def tracer_provider_of_one_block(monkeypatch):
+    """Let a provider that a block sets hold for this block only, instead of for the rest of the process."""
+
+    def set_provider(provider: trace.TracerProvider) -> None:
+        monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+
+    monkeypatch.setattr(trace, "set_tracer_provider", set_provider)
 
 
 OPENING = next(block for block in PYTHON if ".open()" in block)
