@@ -66,7 +66,7 @@ async def cal(calcom_client: Callable[..., Calcom], sent: Sent) -> AsyncIterator
 async def in_flight(sandbox: Sandbox, method: str, path: str, call: Awaitable[Any]) -> AsyncIterator[asyncio.Task[Any]]:
     """Start a call whose first request stays at the server, and cancel it at the end."""
     fired = sandbox.faults.fired
-    sandbox.faults.add(method, path, slow=30)
+    sandbox.faults.add(method, path, slow=5, status=500)
     task = asyncio.ensure_future(call)
     while sandbox.faults.fired == fired:  # noqa: ASYNC110 - the sandbox is in another thread
         await asyncio.sleep(0.001)
@@ -226,9 +226,9 @@ async def test_reads_leave_searches_shared(cal: Calcom, calcom_sandbox: Sandbox,
 async def test_the_check_of_a_booking_joins_no_search(cal: Calcom, calcom_sandbox: Sandbox, sent: Sent):
     """`book` checks the slot with a request of its own, even if the same search is in flight."""
     around = cal.slots.search(event_type_id=THIRTY, **days_around(at(9)))
-    async with in_flight(calcom_sandbox, *SLOTS, around):
+    async with in_flight(calcom_sandbox, *SLOTS, around) as early:
         await cal.book(start=at(9), event_type_id=THIRTY, attendee=ADA)
-        assert sent.searches == 2
+        assert (sent.searches, early.done()) == (2, False)
 
 
 # --------------------------------------------------------------------------------------------------------------- errors

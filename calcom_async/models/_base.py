@@ -19,7 +19,14 @@ IntOrFloat = int | float
 # mypy does not know that subclasses of a frozen struct are frozen too, so every model repeats both options.
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Base of all models: frozen, built by keyword, camelCase on the wire. The repr shows what is set."""
+    """Base of all models: frozen, built by keyword, camelCase on the wire. The repr shows what is set.
+
+    Models are types for pydantic and FastAPI, too. A dict may have the names of the API or the Python names. Pydantic
+    writes the Python names, or with `by_alias=True` those of the API, as FastAPI does; secrets are written. Validation
+    errors show no input, which may hold secrets. Only pydantic's error for text that is not JSON shows it, unless
+    `hide_input_in_errors` is set. In FastAPI write `Annotated[Attendee, Body()]` for a model in the body of a request:
+    without `Body()` it is a query parameter.
+    """
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields by their Python names, with nested models as dicts and times as `datetime`.

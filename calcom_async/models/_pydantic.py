@@ -1,11 +1,4 @@
-"""Models as types of pydantic, and so of FastAPI. Imported when pydantic asks a model for its schema.
-
-FastAPI takes a parameter that is a model for a query parameter: write `Annotated[Attendee, Body()]` for a body.
-
-Dicts may have the names of the API or the Python names. Dumps have Python names, or those of the API with
-`by_alias=True`, as in responses of FastAPI. Secrets are written. Errors show no input, because it may hold secrets.
-Only JSON text that cannot be parsed is shown by pydantic itself, unless `hide_input_in_errors` is set.
-"""
+"""The schema that a model gives to pydantic. Imported when pydantic asks for it."""
 
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
