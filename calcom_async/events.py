@@ -38,6 +38,7 @@ class ClientEvent(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     """The type of the exception that ended the attempt or the call, or that the retry follows."""
     attempt: int = 1
+    """Number of the attempt, in events of an attempt or a retry."""
     remaining: int | None = None
     """Requests left in the window, from the headers of the response."""
     rows: int | None = None

@@ -50,7 +50,9 @@ def observed(send: Send, observer: Observer) -> Send:
             response = await send(request, msgspec.structs.replace(context, call_id=call_id))
             status = response.status
         except BaseException as error:  # a cancelled call ends too
-            status, error_type = getattr(error, "status", None), type(error).__name__
+            error_type = type(error).__name__
+            if isinstance(error, ApiError) and getattr(error, "sent", True):
+                status = error.status
             raise
         finally:
             observer.emit(

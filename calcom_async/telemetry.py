@@ -1,8 +1,13 @@
-"""OpenTelemetry: a span for each call with one for each attempt, and metrics. Imported only if a provider is set.
+"""OpenTelemetry: spans and metrics of a client. This module is imported only if the application has set a provider.
 
-Names and attributes follow the semantic conventions for HTTP clients. Paths appear as their routes, without ids, and
-queries not at all: a booking uid gives access to the booking, and queries hold email addresses. For the same reason no
-exception is recorded, only its type.
+A client uses the global tracer and meter providers that are set when it is created. Each call is a span, such as
+`GET /v2/bookings/{}`, with a client span for each attempt. Waits for the rate limit and retries are its events `wait`
+and `retry`, with `calcom.seconds` and `calcom.reason`. The metrics are `http.client.request.duration`,
+`calcom.client.retries`, `calcom.client.wait.duration` and `calcom.client.rate_limit.remaining`.
+
+Attributes follow the semantic conventions for HTTP clients. Paths appear as their routes, without ids, and queries not
+at all: a booking uid gives access to the booking, and queries hold email addresses. For the same reason no exception is
+recorded, only its type.
 
 No `traceparent` is sent, because Cal.com is a third party: trace ids, and the baggage that propagators send with them,
 stay within the application. An instrumentation of aiohttp sends them if the application wants that; its spans are then

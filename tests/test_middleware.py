@@ -546,6 +546,14 @@ def test_a_wait_for_the_limit_is_an_event():
     assert [event.seconds for event in recorder.of_kind("wait")] == [2.5]
 
 
+def test_the_end_of_a_call_that_was_not_sent():
+    """A call that was rejected by the rate limiter of the client has no status, since there was no response."""
+    recorder = EventRecorder()
+    unsent = RateLimitedError("not sent", retry_after=9.0, sent=False)
+    outcome(observed(FakeSend(unsent), Observer(recorder)), make_call())
+    assert [(event.status, event.error) for event in recorder.events] == [(None, "RateLimitedError")]
+
+
 def test_the_end_of_a_call_is_an_event():
     """The end of a call has an event with its whole duration, the pauses between its attempts included."""
 

@@ -98,7 +98,7 @@ async def life() -> None:
         assert_type(cal, Calcom)
         assert_type(cal.with_credentials("cal_y"), Calcom)
         assert_type(cal.with_priority(1), Calcom)
-        assert_type(cal.with_options(max_wait=None), Calcom)
+        assert_type(cal.with_options(max_wait=None, headers={"X-Request-Id": "r"}), Calcom)
         assert_type(cal.stats(), Stats)
         assert_type(await cal.request("GET", "/v2/me"), Any)
     assert_type(cal.is_open, bool)
