@@ -68,7 +68,8 @@ How close the sandbox is to a real server is checked by a script in the reposito
 sends some 90 requests to any server, and compares the responses with recorded ones.
 
 `http` is the HTTP machinery, `state` the data, `seed` the sample data; each other folder is an area of the API with
-its routes, rules and views. The package imports nothing of the client, so that the two cannot share a mistake.
+its routes, rules and views. `version_2024_04_15` serves requests without `cal-api-version`. The package imports nothing
+of the client, so that the two cannot share a mistake.
 """
 
 from calcom_async.sandbox.http.faults import Faults

@@ -86,6 +86,12 @@ def test_nested_numbers_beyond_32_bits_are_rejected(sandbox: Sandbox) -> None:
         assert post_bytes(sandbox, event_type_bytes(**{field: text})).error == (400, "BAD_REQUEST")
 
 
+def test_the_longest_event_type(sandbox: Sandbox) -> None:
+    """An event type may last as long as its column allows; nobody is free for so long."""
+    event_type_id = post_bytes(sandbox, event_type_bytes(lengthInMinutes="2147483647")).data["id"]
+    assert new_booking(sandbox, event_type_id).status == 400
+
+
 def test_ids_in_paths_are_read_as_numbers(sandbox: Sandbox) -> None:
     """`2.0` in a path is 2, also where the id is checked; a fraction is not."""
     api = ApiClient(sandbox, "2024-06-14")

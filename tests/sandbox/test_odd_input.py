@@ -99,6 +99,50 @@ DELEGATION = {"workspacePlatformSlug": "office365", "domain": "d.test", "service
 RANGE = {"startDate": "2026-09-01", "endDate": "2026-09-30"}
 FILTER = {"id": "createdAt", "value": {"type": "dr", "data": RANGE}}
 INSIGHTS = {"scope": "org", "selectedTeamId": 2, **RANGE, "columnFilters": [FILTER], "offset": 0, "limit": 10}
+OLD_BOOKING = {
+    "start": "2026-11-04T10:00:00Z",
+    "end": "2026-11-04T10:30:00Z",
+    "eventTypeId": 1,
+    "timeZone": "UTC",
+    "language": "en",
+    "metadata": {"a": "b"},
+    "locationUrl": "https://meet.test",
+    "rescheduledBy": "a@visitors.test",
+    "responses": {
+        "name": {"firstName": "A", "lastName": "B"},
+        "email": "a@visitors.test",
+        "guests": ["b@visitors.test"],
+        "location": {"value": "link", "optionValue": "https://meet.test"},
+        "notes": "x",
+        "rescheduleReason": "x",
+    },
+}
+OLD_LOCATION = {"type": "inPerson", "address": "x", "displayLocationPublicly": True}
+OLD_FIELD = {
+    "name": "size",
+    "type": "select",
+    "label": "Size",
+    "required": True,
+    "options": [{"value": "S", "label": "S"}],
+}
+OLD_EVENT_TYPE = {"title": "T", "slug": "t", "length": 30, "locations": [OLD_LOCATION], "slotInterval": 15}
+OLD_HOURS = {"startTime": "2030-01-01T09:00:00.000Z", "endTime": "2030-01-01T10:00:00.000Z"}
+OLD_RANGE = {"start": "2030-01-01T09:00:00.000Z", "end": "2030-01-01T10:00:00.000Z"}
+OLD_SCHEDULE = {"name": "S", "timeZone": "UTC", "isDefault": False, "availabilities": [{"days": [1], **OLD_HOURS}]}
+OLD_SLOT = {"eventTypeId": 1, "slotUtcStartDate": "2030-01-01T09:00:00Z", "slotUtcEndDate": "2030-01-01T10:00:00Z"}
+OLD_WRITES: list[tuple[str, str, Any, str]] = [
+    ("POST", "/v2/bookings", OLD_BOOKING, ""),
+    ("POST", "/v2/bookings", OLD_BOOKING | {"rescheduleUid": "UID"}, ""),
+    ("POST", "/v2/bookings", OLD_BOOKING | {"eventTypeId": 3}, ""),
+    ("POST", "/v2/bookings/recurring", [OLD_BOOKING, OLD_BOOKING | {"start": "2026-11-05T10:00:00Z"}], ""),
+    ("POST", "/v2/bookings/UID/cancel", {"cancellationReason": "x", "allRemainingBookings": True}, ""),
+    ("POST", "/v2/bookings/UID/mark-no-show", {"attendees": [{"email": "a@b.test", "noShow": True}]}, ""),
+    ("POST", "/v2/event-types", OLD_EVENT_TYPE, ""),
+    ("PATCH", "/v2/event-types/1", OLD_EVENT_TYPE | {"bookingFields": [OLD_FIELD], "seatsPerTimeSlot": 3}, ""),
+    ("POST", "/v2/schedules", OLD_SCHEDULE, ""),
+    ("PATCH", "/v2/schedules/1", {"name": "S", "schedule": [[OLD_RANGE]] * 7, "dateOverrides": [OLD_RANGE]}, ""),
+    ("POST", "/v2/slots/reserve", OLD_SLOT, ""),
+]
 WRITES: list[tuple[str, str, Any, str]] = [
     ("POST", "/v2/bookings", BOOKING, "2024-08-13"),
     ("POST", "/v2/bookings", BOOKING | {"eventTypeId": 3}, "2024-08-13"),
@@ -127,6 +171,7 @@ WRITES: list[tuple[str, str, Any, str]] = [
     ("POST", "/v2/organizations/1/bookings/block", {"bookingUid": "UID", "blockType": "EMAIL"}, ""),
     ("POST", "/v2/insights/routings/form-responses", INSIGHTS, ""),
     ("POST", "/v2/insights/bookings/kpi-stats", {"scope": "user", "timeZone": "UTC", "columnFilters": [FILTER]}, ""),
+    *OLD_WRITES,
 ]
 DAYS = {"dateFrom": "2026-11-04", "dateTo": "2026-11-05", "timeZone": "UTC"}
 FEED = {"calendarsToLoad[0][credentialId]": "1", "calendarsToLoad[0][externalId]": "x"}
@@ -142,6 +187,10 @@ READS: list[tuple[str, dict[str, Any], str]] = [
     ("/v2/event-types/1/history", {"limit": "2", "cursor": "log-3"}, "2026-06-12"),
     ("/v2/event-types/1/crm-sync-errors", {"appSlug": "x", "includeDismissed": "true", "limit": "1"}, "2026-06-12"),
     ("/v2/organizations/1/attributes/sync-history", {"limit": "1", "cursor": "x"}, ""),
+    ("/v2/bookings", {"filters[status]": "upcoming", "filters[userIds][]": "1", "limit": "10", "cursor": "0"}, ""),
+    ("/v2/slots/available", {"eventTypeId": "1", "startTime": "2026-11-04", "endTime": "2026-11-05"}, ""),
+    *((path, {"a": "1"}, "") for path in ("/v2/event-types", "/v2/event-types/1", "/v2/schedules", "/v2/schedules/1")),
+    *((path, {"a": "1"}, "") for path in ("/v2/event-types/ana/thirty/public", "/v2/event-types/ana/public")),
 ]
 ODD: list[Any] = [
     *(None, "", 0, -1, 1.5, True, [], {}, [None], [[]], [{}], {"a": 1}, [1, "x"], 10**30, "\0", "x" * 50, "9" * 60),

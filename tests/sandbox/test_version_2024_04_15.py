@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from http_client import ApiClient, recorded_body, send_request
 
-from calcom_async.sandbox import Sandbox
+from calcom_async.sandbox import Sandbox, ServerName
+from calcom_async.sandbox.http.server_kind import SERVER_KINDS
 
 NOW = datetime(2026, 12, 2, 8, tzinfo=UTC)
 MONDAY = "2026-12-07"
@@ -31,6 +32,16 @@ def api() -> Iterator[ApiClient]:
 
 def in_version(api: ApiClient, version: str) -> ApiClient:
     return ApiClient(api.sandbox, version)
+
+
+@pytest.mark.parametrize("server", SERVER_KINDS)
+def test_every_kind_of_server_has_the_oldest_version(server: ServerName) -> None:
+    """Without a version header all four areas answer, on the hosted API and on self-hosted builds."""
+    with Sandbox(server=server, now=NOW, bookings=1) as sandbox:
+        api = ApiClient(sandbox)
+        for path in ("/v2/bookings", "/v2/event-types", "/v2/event-types/1", "/v2/schedules", SLOTS + "&eventTypeId=1"):
+            assert api.get(path).status == 200, path
+        assert sandbox.handler_errors == []
 
 
 # --- schedules

@@ -32,6 +32,9 @@ Wire = dict[str, Any]
 #: The longest buffer that the web app offers. The API accepts longer ones, which a booking check then does not see.
 LONGEST_BUFFER = 120 * MINUTE
 
+#: Nobody is free for longer; an event type may last thousands of years, and its days would be searched one by one.
+LONGEST_MEETING = timedelta(days=366)
+
 
 def free_slots(
     store: Store,
@@ -139,6 +142,8 @@ def host_is_free(  # noqa: PLR0917 - who, what and when, as check_bookable
     The start need not be on the slot grid: the server books 10:07 if the host is free. Reservations do not count, not
     even those of others.
     """
+    if end - start > LONGEST_MEETING:
+        return False
     # Unlike the list of slots, this check considers the buffers of bookings outside the wanted time.
     margin = timedelta(milliseconds=LONGEST_BUFFER)
     query = Query(milliseconds(start), milliseconds(end), milliseconds(clock.now()), margin=LONGEST_BUFFER)

@@ -81,7 +81,7 @@ _UPDATE = Form(
         nested=Form(
             Field("type", string),
             Field("name", string),
-            Field("options", optional=True),
+            Field("options", array, optional=True, nested=Form(Field("value", string), Field("label", string))),
             Field("label", string, optional=True),
             Field("placeholder", string, optional=True),
             Field("required", boolean, optional=True),
