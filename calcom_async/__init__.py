@@ -74,6 +74,8 @@ if TYPE_CHECKING:
         TokenStore as TokenStore,
     )
     from calcom_async.watch import (
+        BookingChange as BookingChange,
+        BookingWatcher as BookingWatcher,
         SlotChange as SlotChange,
         SlotQuery as SlotQuery,
         SlotWatcher as SlotWatcher,
@@ -104,7 +106,7 @@ _HOMES = parse_homes("""
     pages: CursorFallbackWarning IncompleteListWarning Pages
     secret: Secret
     token_store: FileTokenStore TokenStore
-    watch: SlotChange SlotQuery SlotWatcher StalenessWarning WatchStats
+    watch: BookingChange BookingWatcher SlotChange SlotQuery SlotWatcher StalenessWarning WatchStats
     webhooks: WebhookReceiver InMemoryDeduplicator WebhookRouter sign verify
     pagination: Page
 """)

@@ -52,6 +52,10 @@ class PagedList(Generic[T]):
         """Return the same list, read by take and skip."""
         return self
 
+    def at_lower_priority(self) -> PagedList[T]:
+        """Return the same list, whose requests wait for the rate limit behind others of the client."""
+        raise NotImplementedError
+
     @property
     def has_reliable_total(self) -> bool:
         """Whether the server's total counts exactly the rows of this list."""
@@ -98,6 +102,10 @@ class ListCall(PagedList[T]):
         """Return the same list with one attempt per request, of that many seconds. 429s are retried even so."""
         # As an unknown outcome is retried only if the operation is idempotent, it has to look as if it were not.
         return self._copy(self.row_type, msgspec.structs.replace(self._context, timeout=timeout, idempotent=False))
+
+    def at_lower_priority(self) -> ListCall[T]:
+        """Return the same list, whose requests wait for the rate limit behind others of the client."""
+        return self._copy(self.row_type, msgspec.structs.replace(self._context, priority=self._context.priority + 1))
 
     def _copy(self, row_type: Any, context: CallContext) -> ListCall[Any]:
         return ListCall(

@@ -1,17 +1,33 @@
-"""Watch the slots of many event types within the rate limit, and report which opened and closed.
+"""Watch slots or bookings by polling, within the rate limit, and report what has changed.
 
-    slot_queries     what to watch: event types as `SlotQuery`, and the range of time
-    poll_scheduler   decides which query is polled when, within a share of the rate limit
-    slot_changes     what changed between two polls: pure functions
-    slot_watcher     `SlotWatcher` polls, and yields the changes
+    poll_scheduler    decides which query is polled when, within a share of the rate limit
+    watcher           `Watcher`: the loop, failures and intervals that both watchers share
 
-Changes are not queued. The next change of a key is the difference between the slots that were delivered last and the
-slots known now. So a slow reader gets fewer and larger changes, a slot that opened and closed in between is not
-reported, and memory does not grow.
+    slot_queries      what to watch: event types as `SlotQuery`, and the range of time
+    slot_changes      what changed between two polls of slots: pure functions
+    slot_watcher      `SlotWatcher` polls slots, and yields which opened and closed
+
+    booking_changes   what happened to a booking between two polls: pure functions
+    tracked_bookings  the states that were seen lately, and the changes that follow from them
+    booking_watcher   `BookingWatcher` polls bookings, and yields the changes
+
+Changes are not queued. The next change of a key or a booking is the difference between the state that was delivered
+last and the one known now. So a slow reader gets fewer and larger changes, a slot that opened and closed in between is
+not reported, and memory does not grow.
 """
 
+from calcom_async.watch.booking_changes import BookingChange
+from calcom_async.watch.booking_watcher import BookingWatcher
 from calcom_async.watch.slot_changes import SlotChange
 from calcom_async.watch.slot_queries import SlotQuery
 from calcom_async.watch.slot_watcher import SlotWatcher, StalenessWarning, WatchStats
 
-__all__ = ["SlotChange", "SlotQuery", "SlotWatcher", "StalenessWarning", "WatchStats"]
+__all__ = [
+    "BookingChange",
+    "BookingWatcher",
+    "SlotChange",
+    "SlotQuery",
+    "SlotWatcher",
+    "StalenessWarning",
+    "WatchStats",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from math import inf
 from typing import Generic, NamedTuple, TypeVar
@@ -66,6 +66,16 @@ class PollScheduler(Generic[Q]):
             await self._poll_ended.wait()
         self._poll_ended.clear()
         return bool(self._queue or self._polls or self._error)
+
+    def poll_soon(self, query: Q) -> None:
+        """Make the next poll of a query due now, unless one is in progress."""
+        for index, scheduled in enumerate(self._queue):
+            if scheduled.query is query:
+                now = self._loop.time()
+                self._queue[index] = scheduled._replace(deadline=now, not_before=now)
+                heapify(self._queue)
+                self._start_due_polls()
+                return
 
     def stop(self) -> Awaitable[object]:
         """Start no more polls and cancel those in progress. Await the result until they have ended."""

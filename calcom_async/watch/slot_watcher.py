@@ -7,25 +7,21 @@ import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import partial
-from math import inf
 from random import random as chance
 from typing import Any
 
 import msgspec
 
-from calcom_async.errors import CalcomError, InvalidRequestError, in_range, is_transient, shown
+from calcom_async.errors import CalcomError
 from calcom_async.events import log
 from calcom_async.models.slots import Slot, SlotDays
 from calcom_async.time_ranges import TimeRange, query_range, search_start, split_by_month
-from calcom_async.watch.poll_scheduler import PollScheduler
 from calcom_async.watch.slot_changes import SlotChange, SlotsByStart, bookable_slots, diff
 from calcom_async.watch.slot_queries import SlotQuery, keys_by_query, watched_range
+from calcom_async.watch.watcher import PolledQuery, Watcher
 
 STALENESS_FACTOR, STALENESS_SLACK = 1.1, 1.0
 """What `staleness` allows beyond the planned interval, since responses take time: a factor, and seconds."""
-MAX_INTERVAL = 366 * 86_400.0  # seconds
-MAX_RETRY_INTERVAL = 300.0
-"""Seconds between polls of a query that keeps failing, unless `interval` is longer."""
 
 
 class WatchStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,26 +39,23 @@ class StalenessWarning(UserWarning):
     """Slots are polled less often than `interval`, because of the rate limit or slow responses."""
 
 
-class WatchedQuery(msgspec.Struct, eq=False):
+class WatchedQuery(PolledQuery, eq=False):
     """A query, the keys that it belongs to, and the result of its last poll."""
 
     query: SlotQuery
     keys: list[Hashable]
-    free: SlotsByStart = {}
+    free: SlotsByStart = msgspec.field(default_factory=dict)
     seen_at: datetime | None = None
     answered_at: float | None = None
     """Time of the event loop."""
     interval: float = 0.0
     """Seconds between its last two responses."""
-    failures: int = 0
-    error: CalcomError | None = None
 
 
-class SlotWatcher:
+class SlotWatcher(Watcher[WatchedQuery, SlotChange]):
     """Polls slots and yields what opened and closed. Created by `Calcom.watch_slots`, which documents the parameters.
 
-    `search` is `Slots.search` of a client with a low priority; `rate` returns how many requests per second the rate
-    limit allows. `random` (from 0 to 1) and `clock` can be replaced to make a run reproducible.
+    `search` is `Slots.search` of a client with a low priority. See `Watcher` for `rate`, `random` and `clock`.
     """
 
     def __init__(
@@ -83,28 +76,22 @@ class SlotWatcher:
         random: Callable[[], float] = chance,
         clock: Callable[[], datetime] = partial(datetime.now, UTC),  # noqa: B008 - it is a function
     ) -> None:
-        if not (in_range(interval, 0, MAX_INTERVAL) and interval > 0):
-            raise InvalidRequestError(f"interval must be above 0 and at most a year of seconds, got {shown(interval)}")
-        if not (in_range(rate_limit_share, 0, 1) and rate_limit_share > 0):
-            raise InvalidRequestError(f"rate_limit_share must be above 0 and at most 1, got {shown(rate_limit_share)}")
-        if not (in_range(jitter, 0, 1) and jitter < 1):
-            raise InvalidRequestError(f"jitter must be at least 0 and below 1, got {shown(jitter)}")
-        if not in_range(concurrency, 1, inf):
-            raise InvalidRequestError(f"concurrency must be at least 1, got {shown(concurrency)}")
-        self._watched = [WatchedQuery(query, keys) for query, keys in keys_by_query(targets, time_zone).items()]
+        super().__init__(
+            [WatchedQuery(query, keys) for query, keys in keys_by_query(targets, time_zone).items()],
+            interval=interval,
+            rate_limit_share=rate_limit_share,
+            concurrency=concurrency,
+            jitter=jitter,
+            rate=rate,
+            random=random,
+            clock=clock,
+        )
         self._range = watched_range(start, end, days, time_zone)
         self._search = search
-        self._interval = interval
-        self._rate_limit_share = rate_limit_share
-        self._concurrency = concurrency
-        self._jitter = lambda: jitter * random()
-        self._rate = rate
         self._on_error = on_error
-        self._clock = clock
         self._delivered: dict[Hashable, tuple[datetime, SlotsByStart]] = {}
         self._pending: dict[Hashable, WatchedQuery] = {}
         """The keys with a change that has not been delivered, the oldest first."""
-        self._scheduler: PollScheduler[WatchedQuery] | None = None
         self._polls = self._failed = 0
         self.staleness: float = _staleness_for(interval)
         """Seconds within which each query is polled, as expected now."""
@@ -134,32 +121,16 @@ class SlotWatcher:
             failing={watched.query: watched.error for watched in self._watched if watched.error},
         )
 
-    # Reading. Queries are polled only while a loop reads.
+    # Reading.
 
-    async def __aiter__(self) -> AsyncGenerator[SlotChange, None]:
+    def __aiter__(self) -> AsyncGenerator[SlotChange, None]:
         """Poll, and yield changes until the range has passed. A second loop ends the first and continues after it."""
-        if self._scheduler:
-            self._scheduler.stop()  # the loop that reads it ends when it wakes up, and waits for its polls itself
         for watched in self._watched:
             watched.answered_at = None  # the time since the last loop is not an interval between polls
-        scheduler = self._scheduler = PollScheduler(
-            self._watched, self._poll, self._poll_cost, self._jitter, self._concurrency
-        )
-        try:
-            while scheduler is self._scheduler:
-                if self._pending:
-                    yield self._deliver(next(iter(self._pending)))
-                # The last poll may end with a change, so the pending ones are checked again.
-                elif not await scheduler.wait_for_poll() and not self._pending:
-                    break
-        finally:
-            await scheduler.stop()
+        return super().__aiter__()
 
-    async def aclose(self) -> None:
-        """End the reading loop and its polls."""
-        scheduler, self._scheduler = self._scheduler, None
-        if scheduler:
-            await scheduler.stop()
+    def _next_change(self) -> SlotChange | None:
+        return self._deliver(next(iter(self._pending))) if self._pending else None
 
     def _deliver(self, key: Hashable) -> SlotChange:
         watched = self._pending.pop(key)
@@ -178,26 +149,20 @@ class SlotWatcher:
 
     # Polling.
 
-    async def _poll(self, watched: WatchedQuery) -> float | None:
-        """Poll a query once; return the seconds until its next poll, or None if the range has passed."""
+    async def _poll_once(self, watched: WatchedQuery) -> float | None:
         whole = self._range.at(self._clock())
         if whole.end <= whole.start:
             return None
         self._polls += 1
-        try:
-            free = await self._fetch(watched.query, whole)
-        except CalcomError as error:
-            if not is_transient(error):
-                # Raised in the loop of the reader, to whom the traceback of a task says nothing about the query.
-                error.add_note(f"while watching {', '.join(map(str, watched.keys))}")
-                raise
-            return self._on_failure(watched, error)
-        self._on_success(watched, free)
+        self._on_success(watched, await self._fetch(watched.query, whole))
         return self._poll_interval()
+
+    def _subject(self, watched: WatchedQuery) -> str:
+        return ", ".join(map(str, watched.keys))
 
     async def _fetch(self, query: SlotQuery, whole: TimeRange) -> SlotsByStart:
         """Search the free slots of the whole range, with one request per month."""
-        free: SlotsByStart = {}
+        free: SlotsByStart = msgspec.field(default_factory=dict)
         for part in split_by_month(whole):
             # The searched range is longer than the part, and `bookable_slots` cuts it: see `time_ranges`.
             start, end = query_range(part, whole)
@@ -213,7 +178,6 @@ class SlotWatcher:
         if watched.answered_at is not None:
             watched.interval = now - watched.answered_at
         watched.answered_at, watched.seen_at, watched.free = now, self._clock(), free
-        watched.failures, watched.error = 0, None
         for key in watched.keys:
             change = self._change(key, watched)
             if change.opened or change.closed or change.is_initial:
@@ -225,30 +189,18 @@ class SlotWatcher:
         self._update_staleness()
         self._announce_staleness()
 
-    def _on_failure(self, watched: WatchedQuery, error: CalcomError) -> float:
-        """Report a transient error; return the seconds until the next poll, which double with each failure."""
+    def _report(self, watched: WatchedQuery, error: CalcomError) -> None:
         self._failed += 1
-        watched.failures += 1
-        watched.error = error
         if self._on_error is not None:
             self._on_error(watched.query, error)
         else:
             log.warning("polling the slots of %s failed, will retry: %s", watched.query, error)
-        interval = self._poll_interval()
-        delay = min(interval * 2.0 ** min(watched.failures - 1, 10), max(interval, MAX_RETRY_INTERVAL))
-        return max(delay, float(getattr(error, "retry_after", 0.0)))  # 429 and 5xx may say how long to wait
 
     # How often.
 
-    def _poll_cost(self) -> float:
-        """Return for how many seconds one poll uses up the share of the rate limit: one search per month."""
-        if not self._rate:
-            return 0.0
-        return len(split_by_month(self._range.at(self._clock()))) / (self._rate_limit_share * self._rate())
-
-    def _poll_interval(self) -> float:
-        """Return the seconds between two polls of a query: `interval`, or more if the rate limit requires it."""
-        return max(self._interval, len(self._watched) * self._poll_cost())
+    def _requests_per_poll(self) -> int:
+        """Return how many requests a poll sends: one search per month."""
+        return len(split_by_month(self._range.at(self._clock())))
 
     def _update_staleness(self) -> None:
         """Follow the planned and the measured intervals. Improvements below a fifth are ignored."""
