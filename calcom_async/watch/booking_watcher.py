@@ -165,7 +165,8 @@ class BookingWatcher(Watcher[_BookingQuery, BookingChange]):
         if not self._is_checked:
             await self._check_filter()
         if self._read_until is None:
-            self._read_until = self._started_at = await self._find_start(now)
+            self._started_at = await self._find_start()
+            self._read_until = min(self._started_at, now)
         after, until = self._read_until - self._lookback, MAX_TIME
         latest = self._read_until
         for keys in ORDERS:
@@ -189,13 +190,14 @@ class BookingWatcher(Watcher[_BookingQuery, BookingChange]):
             )
         self._is_checked = True
 
-    async def _find_start(self, now: datetime) -> datetime:
+    async def _find_start(self) -> datetime:
         """Return the time of the latest change, and keep the bookings that await confirmation."""
         updated, _ = await fetch_latest(self._raw.fetch_page, UPDATED, {UPDATED.after: EARLIEST})
         created, _ = await fetch_latest(self._raw.fetch_page, CREATED)
+        self._requests += 3
         async for booking in Pages(self._requests_list):
             self._bookings.add_request(booking)
-        return min(max(updated or EARLIEST, created or EARLIEST), now)
+        return max(updated or EARLIEST, created or EARLIEST)
 
     async def _read(self, keys: tuple[SortKey, ...], after: datetime, until: datetime) -> tuple[datetime, datetime]:
         """Read one of the two lists; return the time of its last row, and the time until which all were read.
