@@ -269,7 +269,7 @@ def test_a_booking_limit_is_not_reported_as_a_wrong_key(sandbox: Sandbox) -> Non
 CONNECTING_COMMANDS = [
     ["export", "bookings", "-o", "x.jsonl"], ["api", "GET", "/v2/me"], ["whoami"], ["doctor"], ["slots", "show", "1"],
     ["slots", "watch", "1"], ["book", "1", "--start", "first", "--name", "A", "--email", "a@b.test"],
-    ["webhooks", "listen"],
+    ["bookings", "watch"], ["webhooks", "listen"],
 ]  # fmt: skip
 
 

@@ -334,6 +334,7 @@ COMPOSED: list[tuple[str, list[Any], dict[str, Any]]] = [
     ("slots.search_many", [[SLOTS]], {"concurrency": 2}),
     ("webhooks.ensure", [], {"subscriber_url": "https://x.test", "triggers": ["BOOKING_CREATED"], "secret": "s"}),
     ("watch_slots", [[1]], {"start": START, "days": 7, "interval": 60, "rate_limit_share": 0.5}),
+    ("watch_bookings", [], {"since": START, "interval": 60, "rate_limit_share": 0.5, "event_type_ids": [1]}),
     ("bookings.list", [], {"take": 5, "skip": 1, "prefetch": 1, "strict": True}),
     ("with_priority", [1], {}),
     (

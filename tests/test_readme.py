@@ -37,13 +37,19 @@ import calcom_async.sandbox
 import calcom_async.sandbox.control
 import calcom_async.sandbox.world
 import calcom_async.webhooks
-from calcom_async import BadRequestError, Calcom, sign
+from calcom_async import BadRequestError, BookingChange, Calcom, sign
 from calcom_async.cli import app
 from calcom_async.models import Attendee
 from calcom_async.sandbox import Sandbox
 
 # Commands that do not end, or need a delivery or a key: the tests only print their help.
-ENDLESS = (["slots", "watch"], ["webhooks", "listen"], ["webhooks", "verify"], ["profiles", "add"])
+ENDLESS = (
+    ["slots", "watch"],
+    ["bookings", "watch"],
+    ["webhooks", "listen"],
+    ["webhooks", "verify"],
+    ["profiles", "add"],
+)
 ADA = Attendee(name="Ada", email="ada@example.com", time_zone="Europe/Rome")
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
 GUIDES = [
@@ -140,6 +146,8 @@ async def _use(names: dict[str, Any], cal: Calcom) -> None:
             await _book_through(value, cal)
         elif name == "notify":
             await _wait_for_message(value, cal)
+        elif name == "follow":
+            await _wait_for_change(value, cal)
 
 
 async def _send_requests(app: web.Application) -> None:
@@ -186,6 +194,28 @@ async def _wait_for_message(notify: Callable[..., Awaitable[None]], cal: Calcom)
     assert "free again: event type" in await messages.get()  # both event types have the same host
     watching.cancel()
     await asyncio.wait([watching])
+
+
+async def _wait_for_change(follow: Callable[..., Awaitable[None]], cal: Calcom) -> None:
+    """Make a booking and read it from the watcher, which then continues after its watermark."""
+    changes: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+    marks: asyncio.Queue[datetime] = asyncio.Queue()
+
+    async def handle(change: BookingChange) -> None:
+        await changes.put((change.kind, change.uid))
+
+    start = datetime.now(UTC) - timedelta(days=1)
+    following = asyncio.create_task(follow(cal, start, handle, marks.put_nowait))
+    now = datetime.now(UTC)
+    slot = await cal.slots.first_available(event_type_id=1, start=now + timedelta(days=2), end=now + timedelta(days=9))
+    assert slot
+    booking = await cal.book(start=slot.start, event_type_id=1, attendee=ADA)
+    while await changes.get() != ("created", booking.uid):
+        pass
+    while await marks.get() < booking.created_at:
+        pass
+    following.cancel()
+    await asyncio.wait([following])
 
 
 @contextmanager

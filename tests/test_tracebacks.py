@@ -241,6 +241,7 @@ def test_a_secret_that_cannot_be_used_is_in_no_frame(make):
         lambda: Calcom("x").organization(""),
         lambda: Calcom("x").bookings.list(take=0),
         lambda: Calcom("x").watch_slots([1], interval=0),
+        lambda: Calcom("x").watch_bookings(interval=0),
         lambda: WebhookReceiver(WebhookRouter(), secrets="s", max_pending=0),
     ],
 )

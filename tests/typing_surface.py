@@ -16,6 +16,7 @@ from calcom_async import (
     AccessToken,
     ApiError,
     ApiKey,
+    BookingChange,
     Calcom,
     ClientEvent,
     Config,
@@ -269,6 +270,10 @@ async def safely(cal: Calcom, ada: Attendee, when: datetime) -> None:
     async for change in cal.watch_slots([1, SlotQuery(event_type_slug="x", username="y")], days=7):
         assert_type(change, SlotChange)
         assert_type(change.opened, tuple[Slot, ...])
+    watcher = cal.watch_bookings(cal.organization(7).bookings, since=when, event_type_ids=[1])
+    assert_type(watcher.watermark, datetime | None)
+    async for booking_change in watcher:
+        assert_type(booking_change, BookingChange)
 
 
 async def received(cal: Calcom, router: WebhookRouter) -> None:

@@ -27,6 +27,7 @@ from calcom_async.cli.booking_output import (
     start_hints,
     times_of,
 )
+from calcom_async.cli.booking_watch import watch
 from calcom_async.cli.connect import run_with_client
 from calcom_async.cli.options import Command, DryRunOption, JsonOption, Target, some_of, with_target
 from calcom_async.cli.tables import row_printer
@@ -127,6 +128,9 @@ def get(target: Target, uid: UidArgument, time_zone: TimeZoneOption = None, json
             print_details(booking, zone or await zone_of(cal))
 
     run_with_client(target, work)
+
+
+bookings.command("watch", cls=Command)(watch)
 
 
 # --- changes --------------------------------------------------------------------------------------------------------
