@@ -32,8 +32,7 @@ from calcom_async.transport import Transport
 from calcom_async.versions import ApiVersions
 
 if TYPE_CHECKING:
-    from datetime import date, datetime, timedelta
-    from typing import Unpack
+    from datetime import date, datetime
 
     import aiohttp
 
@@ -41,10 +40,8 @@ if TYPE_CHECKING:
     from calcom_async.concurrency import MapResult
     from calcom_async.credential_provider import CredentialsProvider
     from calcom_async.errors import CalcomError
-    from calcom_async.resources.booking_lists import BookingList
     from calcom_async.telemetry import Telemetry
-    from calcom_async.watch import BookingWatcher, SlotQuery, SlotWatcher
-    from calcom_async.watch.booking_watcher import WatchFilters
+    from calcom_async.watch import SlotQuery, SlotWatcher
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
@@ -405,55 +402,6 @@ class Calcom(ClientBooking):
         from calcom_async.concurrency import map_concurrently
 
         return map_concurrently(function, items, concurrency=concurrency, ordered=ordered)
-
-    def watch_bookings(
-        self,
-        bookings: BookingList | None = None,
-        *,
-        interval: float = 60.0,
-        since: datetime | str | None = None,
-        lookback: timedelta | None = None,
-        rate_limit_share: float = 0.5,
-        on_error: Callable[[CalcomError], object] | None = None,
-        **filters: Unpack[WatchFilters],
-    ) -> BookingWatcher:
-        """Poll bookings: `async for change in cal.watch_bookings()` yields a `BookingChange` for each that has changed.
-
-        `bookings` are by default those of `cal.bookings.list()`; another list is `cal.organization(7).bookings`. A list
-        that the server cannot filter by update raises `InvalidRequestError` in the loop: servers of 2025 cannot filter
-        the bookings of teams. Deleted bookings are not noticed.
-
-        A change holds the latest state of a booking next to the one delivered before. So there is one change for
-        everything that happened between two polls, and a slow reader gets merged changes. A booking that was made and
-        cancelled in between is one change, "cancelled". A reschedule is one change with both uids.
-
-        Without `since`, changes are delivered from now on. To continue in another process, store `watcher.watermark`
-        and pass it as `since`. Then no change is lost, but those of the last `lookback` (5 minutes) come again. The
-        watermark covers a change when the loop asks for the next one. `lookback` is also how long a change may take to
-        become visible, and how long the old half of a reschedule waits for the new one.
-
-        States are kept for as long as `lookback`, and until their end for bookings that await confirmation. If the
-        previous state is not known (`change.previous` is None), the kind is inferred: a booking created since the last
-        poll is "created" or "rescheduled". Any other one is "cancelled" or "rejected" if that is its status now, and
-        else "updated".
-
-        A poll costs two requests, and the first one four more. Polls use at most `rate_limit_share` of the rate limit,
-        with a lower priority than other calls. `watcher.feed(webhook_event)` makes the next poll due now. Transient
-        errors go to `on_error`, or else to the log; other errors are raised in the loop. Leaving the loop ends the
-        polls; to end them at a defined point, use `contextlib.aclosing` or `await watcher.aclose()`.
-        """
-        from calcom_async.watch.booking_watcher import DEFAULT_LOOKBACK, BookingWatcher
-
-        return BookingWatcher(
-            self.bookings if bookings is None else bookings,
-            filters,
-            interval=interval,
-            since=since,
-            lookback=DEFAULT_LOOKBACK if lookback is None else lookback,
-            rate_limit_share=rate_limit_share,
-            rate=self._requests_per_second,
-            on_error=on_error,
-        )
 
     def rate_limit(self) -> RateLimitRate:
         """Return the general rate limit of the credentials, as far as it is known; no request.

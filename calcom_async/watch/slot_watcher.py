@@ -162,7 +162,7 @@ class SlotWatcher(Watcher[WatchedQuery, SlotChange]):
 
     async def _fetch(self, query: SlotQuery, whole: TimeRange) -> SlotsByStart:
         """Search the free slots of the whole range, with one request per month."""
-        free: SlotsByStart = msgspec.field(default_factory=dict)
+        free: SlotsByStart = {}
         for part in split_by_month(whole):
             # The searched range is longer than the part, and `bookable_slots` cuts it: see `time_ranges`.
             start, end = query_range(part, whole)
