@@ -144,7 +144,7 @@ async def test_references_and_links(cal, calcom_sandbox):
     """References are listed, of one type or all; calendar links are typed."""
     booking = await book(cal)
     reference = {"type": "daily_video", "eventUid": "room", "destinationCalendarId": None, "id": 5}
-    calcom_sandbox.run(lambda: calcom_sandbox.store.bookings[booking.uid].references.append(reference))
+    calcom_sandbox.store.bookings[booking.uid].references = [reference]
     references = await cal.bookings.references(booking.uid)
     assert last_request(calcom_sandbox) == SentRequest("GET", f"/bookings/{booking.uid}/references", {}, None, VERSION)
     assert "daily_video" in {link.type for link in references}

@@ -82,7 +82,7 @@ async def test_set_destination(cal, calcom_sandbox):
 async def test_events_of_a_calendar(cal, calcom_sandbox):
     """An event is read and changed by the uid of a booking's reference; another uid is unknown."""
     booked = calcom_sandbox.store.bookings[(await book(cal)).uid]
-    booked.references += [{"type": "google_calendar", "eventUid": uid} for uid in ("abc/1", "abc")]
+    booked.references = [{"type": "google_calendar", "eventUid": uid} for uid in ("abc/1", "abc")]
     event = await cal.calendars.event("google", "abc/1")
     assert isinstance(event, CalendarEvent)
     assert (event.id, event.source, event.start.time.tzinfo is not None) == ("abc/1", "google", True)

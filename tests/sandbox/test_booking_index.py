@@ -142,9 +142,9 @@ def new_booking(uid: str = "a", **more: Any) -> Booking:
 
 
 def test_a_stored_booking_cannot_change_behind_its_table() -> None:
-    """People and seats of a stored booking are tuples, and its uid is fixed: no change passes the indexes by."""
+    """Sequences of a stored booking are tuples, and its uid is fixed: no change passes the indexes by."""
     table = Bookings([new_booking(attendees=[{"email": "a@x.test"}])])
-    for name in ("attendees", "host_ids", "seats"):
+    for name in ("attendees", "host_ids", "guests", "seats", "references"):
         assert not hasattr(getattr(table["a"], name), "append")
     with pytest.raises(AttributeError, match="the uid of a stored booking cannot change"):
         table["a"].uid = "b"

@@ -182,7 +182,7 @@ def test_a_shape_fits(name):
         if "{}" in path:
             path = path.format(api.post(f"{team}/event-types", event_type).data["id"])
         booking = next(iter(api.sandbox.store.bookings.values()))
-        booking.references.append({"type": "google_calendar", "eventUid": "uid"})
+        booking.references = [{"type": "google_calendar", "eventUid": "uid"}]
         query = f"?{call.request.query}" if call.request.query else ""
         api.version = call.request.headers.get("cal-api-version", "")
         response = api(call.request.method, path + query, json.loads(call.request.body or "null"))

@@ -452,9 +452,8 @@ def test_absent_people(api: ApiClient) -> None:
 def test_rows_of_the_list_have_all_fields(api: ApiClient) -> None:
     """A row has the columns of the booking, and parts of its event type, references, seats and people."""
     api.post("/v2/bookings", booking_body())
-    api.sandbox.store.bookings[next(iter(api.sandbox.store.bookings))].references.append(
-        {"type": "google_calendar", "eventUid": "e1"}
-    )
+    [booking] = api.sandbox.store.bookings.values()
+    booking.references = [{"type": "google_calendar", "eventUid": "e1"}]
     row = api.get("/v2/bookings").data["bookings"][0]
     assert row.keys() == {
         *("id", "uid", "title", "userPrimaryEmail", "description", "customInputs", "startTime", "endTime", "createdAt"),

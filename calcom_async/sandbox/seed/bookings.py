@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -55,10 +56,14 @@ class _World:
     """The values that all sample bookings share."""
 
     host_id: int
+    host_ids: tuple[int]
     plain: list[_Kind]
     seated: _Kind
     #: attendees without ids; sharing their strings is what keeps a million bookings small
     visitors: list[dict[str, Any]]
+    #: faster than `Store.next_id`, which continues after them
+    booking_ids: Iterator[int]
+    attendee_ids: Iterator[int]
 
 
 def add_bookings(store: Store, now: datetime, *, count: int, host_id: int, ties: bool) -> None:
@@ -70,11 +75,11 @@ def add_bookings(store: Store, now: datetime, *, count: int, host_id: int, ties:
         return
     rng = random.Random(store.rng.random())
     world = _world(store, host_id)
-    created = _creations(now, count, ties=ties)
-    starts = _starts(now, count, rng, ties=ties)
     with _no_collection(settle=count >= _MANY):
-        times = zip(starts, created, strict=True)
-        bookings = [_booking(store, world, rng, now=now, start=start, created=at) for start, at in times]
+        times = zip(_starts(now, count, rng, ties=ties), _creations(now, count, ties=ties), strict=True)
+        bookings = [_booking(store, world, rng.random, now=now, start=start, created=at) for start, at in times]
+        store.reserve_id("booking", next(world.booking_ids) - 1)
+        store.reserve_id("attendee", next(world.attendee_ids) - 1)
         _chain_series(store, bookings)
         store.bookings.add_all(bookings)
 
@@ -93,7 +98,8 @@ def _world(store: Store, host_id: int) -> _World:
         for event_type in own
         if not event_type["seats"].get("disabled")
     ]
-    return _World(host_id, plain, seated[0], visitors)
+    booking_ids, attendee_ids = (itertools.count(store.next_id(kind)) for kind in ("booking", "attendee"))
+    return _World(host_id, (host_id,), plain, seated[0], visitors, booking_ids, attendee_ids)
 
 
 def _kind(event_type: dict[str, Any], host: str, visitors: list[dict[str, Any]]) -> _Kind:
@@ -144,14 +150,14 @@ def _starts(now: datetime, count: int, rng: random.Random, *, ties: bool) -> lis
 
 
 def _booking(
-    store: Store, world: _World, rng: random.Random, *, now: datetime, start: datetime, created: datetime
+    store: Store, world: _World, draw: Callable[[], float], *, now: datetime, start: datetime, created: datetime
 ) -> Booking:
     """Return a sample booking; every twentieth has seats."""
-    number, uid = store.next_id("booking"), store.uid()
+    number, uid = next(world.booking_ids), store.uid()
     seated = number % _SEATED_EVERY == 0
     kind = world.seated if seated else world.plain[number % len(world.plain)]
     end = start + kind.length
-    first_visitor = rng.randrange(_VISITORS - 3)
+    first_visitor = int(draw() * (_VISITORS - 3))
     booking = Booking(
         id=number,
         uid=uid,
@@ -161,27 +167,27 @@ def _booking(
         end=end,
         created_at=created,
         updated_at=created,
-        status="accepted" if seated else rng.choice(_PAST if end <= now else _FUTURE),
-        description=rng.choice(_NOTES),
+        status="accepted" if seated else _one_of(_PAST if end <= now else _FUTURE, draw()),
+        description=_one_of(_NOTES, draw()),
         event_type_id=kind.id,
         location="integrations:daily",
-        attendees=[
-            _attendee(store, visitor)
+        attendees=tuple(
+            {"id": next(world.attendee_ids), **visitor}
             for visitor in world.visitors[first_visitor : first_visitor + (3 if seated else 1)]
-        ],
-        host_ids=[world.host_id],
+        ),
+        host_ids=world.host_ids,
         ics_uid=f"{uid}@Cal.com",
     )
     if seated:
         booking.seats = [_seat(store, attendee) for attendee in booking.attendees]
     elif booking.status == "cancelled":
-        _cancel(booking, rng, now)
+        _cancel(booking, draw, now)
     return booking
 
 
-def _attendee(store: Store, visitor: dict[str, Any]) -> dict[str, Any]:
-    """Return an attendee with a new id."""
-    return {"id": store.next_id("attendee"), **visitor}
+def _one_of(values: Sequence[str], drawn: float) -> str:
+    """Return the value for a random number; twice as fast as `random.choice`."""
+    return values[int(drawn * len(values))]
 
 
 def _seat(store: Store, attendee: dict[str, Any]) -> dict[str, Any]:
@@ -190,11 +196,11 @@ def _seat(store: Store, attendee: dict[str, Any]) -> dict[str, Any]:
     return {"seat_uid": store.uuid(), "attendee_id": attendee["id"], "responses": answers, "metadata": {}}
 
 
-def _cancel(booking: Booking, rng: random.Random, now: datetime) -> None:
+def _cancel(booking: Booking, draw: Callable[[], float], now: datetime) -> None:
     """Add the reason and time of a cancellation."""
-    booking.cancellation_reason = rng.choice(_REASONS)
+    booking.cancellation_reason = _one_of(_REASONS, draw())
     booking.cancelled_by = booking.attendees[0]["email"]
-    booking.updated_at = min(booking.created_at + timedelta(minutes=rng.randrange(1, 20_000)), now)
+    booking.updated_at = min(booking.created_at + timedelta(minutes=1 + int(draw() * 20_000)), now)
 
 
 def _chain_series(store: Store, bookings: list[Booking]) -> None:

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, ItemsView, Iterable, Iterator, MutableMapping, Sequence, ValuesView
+from collections.abc import (
+    Callable,
+    Collection,
+    Hashable,
+    ItemsView,
+    Iterable,
+    Iterator,
+    MutableMapping,
+    Sequence,
+    ValuesView,
+)
 from copy import deepcopy
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
+from weakref import ref
 
 import msgspec
 
@@ -15,11 +26,12 @@ from calcom_async.sandbox.state.booking_index import GroupIndex, SortedIndex
 
 #: A table keeps at most this many lists, those that were read last.
 MAX_LISTS = 64
-_CONTAINERS = ("attendees", "host_ids", "guests", "responses", "metadata", "seats", "references")
-_SEQUENCES = ("attendees", "host_ids", "seats")
+_SEQUENCES = ("attendees", "host_ids", "guests", "seats", "references")
+_CONTAINERS = (*_SEQUENCES, "responses", "metadata")
 
 
-class Booking(msgspec.Struct, kw_only=True, eq=False):
+# Without references to other bookings, records need no garbage collection: a million of them would slow it down.
+class Booking(msgspec.Struct, kw_only=True, eq=False, gc=False):
     """One booking; times are aware and in UTC.
 
     - `attendees`: JSON objects with an id (name, email, displayEmail, timeZone, language, absent, phoneNumber?)
@@ -28,8 +40,8 @@ class Booking(msgspec.Struct, kw_only=True, eq=False):
     - `references`: JSON objects {type, eventUid, ...}
     - `updated_at`: None until the first change, as in the real database; filters on it do not match such bookings
 
-    Assigning a field of a stored booking updates the indexes of its table. That is why `attendees`, `host_ids` and
-    `seats` are stored as tuples: assign a new sequence to change them, also to change the address of an attendee.
+    Assigning a field of a stored booking updates the indexes of its table. That is why its sequences are tuples: assign
+    a new sequence to change them, also to change the address of an attendee.
     """
 
     id: int
@@ -46,11 +58,11 @@ class Booking(msgspec.Struct, kw_only=True, eq=False):
     location: str | None = None
     attendees: Sequence[dict[str, Any]] = ()
     host_ids: Sequence[int] = ()
-    guests: list[str] = []
+    guests: Sequence[str] = ()
     responses: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
     seats: Sequence[dict[str, Any]] = ()
-    references: list[dict[str, Any]] = []
+    references: Sequence[dict[str, Any]] = ()
     cancellation_reason: str | None = None
     cancelled_by: str | None = None
     rescheduling_reason: str | None = None
@@ -65,15 +77,16 @@ class Booking(msgspec.Struct, kw_only=True, eq=False):
     rating: int | None = None
     team_id: int | None = None
     #: set by the table when the booking is stored: itself, and the place in the order of insertion
-    table: Bookings | None = None
+    table: ref[Bookings] | None = None
     position: int = 0
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _SEQUENCES:
             value = tuple(value)
+        table = None if self.table is None else self.table()
         # A copy names the same table, but is not in it.
-        if self.table is not None and self.table.get(self.uid) is self:
-            self.table.assign(self, name, value)
+        if table is not None and table.get(self.uid) is self:
+            table.assign(self, name, value)
         else:
             super().__setattr__(name, value)
 
@@ -87,8 +100,7 @@ class Booking(msgspec.Struct, kw_only=True, eq=False):
 
 _set_field = msgspec.Struct.__setattr__
 Index = GroupIndex[Booking] | SortedIndex[Booking]
-_START, _INSERTION = attrgetter("start", "position"), attrgetter("position")
-_CREATION = attrgetter("created_at")
+_START, _CREATION, _INSERTION = attrgetter("start"), attrgetter("created_at"), attrgetter("position")
 
 
 def _people(booking: Booking) -> set[Hashable]:
@@ -100,12 +112,12 @@ def _people(booking: Booking) -> set[Hashable]:
 
 
 #: by name of a group index: the order of its groups, and the groups of a booking
-_GROUPS: dict[str, tuple[Callable[[Booking], Any], Callable[[Booking], Iterable[Hashable]]]] = {
+_GROUPS: dict[str, tuple[Callable[[Booking], Any], Callable[[Booking], Collection[Hashable]]]] = {
     "all": (_START, lambda _: (None,)),
     "person": (_START, _people),
     "event type": (_START, lambda booking: (booking.event_type_id,)),
     "series": (_START, lambda booking: (booking.recurring_uid,) if booking.recurring_uid else ()),
-    "seat": (_INSERTION, lambda booking: [seat["seat_uid"] for seat in booking.seats]),
+    "seat": (_INSERTION, lambda booking: {seat["seat_uid"] for seat in booking.seats}),
     "turn": (_INSERTION, lambda booking: ((booking.event_type_id, booking.user_id),)),
 }
 
@@ -119,6 +131,7 @@ class Bookings(MutableMapping[str, Booking]):
 
     def __init__(self, bookings: Iterable[Booking] = ()) -> None:
         self._rows: dict[str, Booking] = {}
+        self._reference = ref(self)
         self._added = 0
         self._groups: dict[str, GroupIndex[Booking]] = {}
         self._lists: dict[Hashable, SortedIndex[Booking]] = {}
@@ -137,7 +150,7 @@ class Bookings(MutableMapping[str, Booking]):
     def of_person(self, user_id: int, email: str, start: datetime, end: datetime) -> list[Booking]:
         """Return the bookings that overlap a time range and that a user organizes, hosts or attends."""
         hosted, attended = self.hosted_by(user_id, start, end), self._group("person").between(email, start, end)
-        return sorted({*hosted, *attended}, key=_START) if attended else hosted
+        return sorted({*hosted, *attended}, key=lambda row: (row.start, row.position)) if attended else hosted
 
     def of_event_type(self, event_type_id: int | None, start: datetime, end: datetime) -> list[Booking]:
         """Return the bookings of an event type that overlap a time range."""
@@ -183,7 +196,7 @@ class Bookings(MutableMapping[str, Booking]):
         """
         index = self._lists.pop(name, None)
         if index is None:
-            index = SortedIndex(lambda booking: (key(booking), booking.position), covers, self._rows.values())
+            index = SortedIndex(key, covers, self._rows.values())
         self._lists[name] = index
         if len(self._lists) > MAX_LISTS:
             del self._lists[next(iter(self._lists))]
@@ -201,7 +214,7 @@ class Bookings(MutableMapping[str, Booking]):
         """Add many bookings, faster than one by one."""
         self._drop_indexes()
         for booking in bookings:
-            self[booking.uid] = booking
+            self._store(booking, self._rows.get(booking.uid))
 
     def remove_all(self, bookings: Iterable[Booking]) -> None:
         """Remove many bookings, faster than one by one."""
@@ -229,25 +242,26 @@ class Bookings(MutableMapping[str, Booking]):
     def __setitem__(self, uid: str, booking: Booking) -> None:
         if uid != booking.uid:
             raise ValueError(f"a booking is stored under its uid: must be {booking.uid!r}, got {uid!r}")
-        # As in any dictionary, a value that replaces another one takes its place in the order.
         replaced = self._rows.get(uid)
-        if replaced is None:
-            self._added += 1
-            position = self._added
-        else:
-            position = replaced.position
+        if replaced is not None:
             self._unindex(replaced)
-        for name in _SEQUENCES:
-            _set_field(booking, name, tuple(getattr(booking, name)))
-        _set_field(booking, "table", self)
-        _set_field(booking, "position", position)
-        self._rows[uid] = booking
+        self._store(booking, replaced)
         for index in self._indexes():
             index.add(booking)
 
     def __delitem__(self, uid: str) -> None:
         self._unindex(self._rows[uid])
         del self._rows[uid]
+
+    def _store(self, booking: Booking, replaced: Booking | None) -> None:
+        """Add a booking without its index entries. As in any dictionary, it takes the place of the replaced one."""
+        self._added += 1
+        _set_field(booking, "position", self._added if replaced is None else replaced.position)
+        _set_field(booking, "table", self._reference)
+        for name in _SEQUENCES:
+            if type(items := getattr(booking, name)) is not tuple:
+                _set_field(booking, name, tuple(items))
+        self._rows[booking.uid] = booking
 
     def _unindex(self, booking: Booking) -> None:
         for index in self._indexes():

@@ -18,7 +18,8 @@ from calcom_async.sandbox.state.booking import Booking, Bookings
 from calcom_async.sandbox.state.ordering import Key, R, shuffled_page
 from calcom_async.sandbox.state.schedule import Schedule
 
-_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_BASE58 = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_TO_BASE58 = bytes(_BASE58[byte % 58] for byte in range(256))
 
 
 class Store:
@@ -120,7 +121,7 @@ class Store:
 
     def uid(self) -> str:
         """Return a seeded booking uid of 22 characters."""
-        return "".join(self.rng.choices(_BASE58, k=22))
+        return self.rng.randbytes(22).translate(_TO_BASE58).decode()
 
     def uuid(self) -> str:
         """Return a seeded UUID, version 4."""
