@@ -111,7 +111,7 @@ def test_an_interrupted_export_prints_how_to_continue(sandbox: Sandbox, tmp_path
     """After a failure the message says how many rows are safe, and --resume exports the rest."""
     sandbox.faults.add("GET", "/v2/bookings", after=3, times=100, invalid_body=True)
     file = tmp_path / "out.jsonl"
-    options = ["--page-size", "100", "--status", "past,upcoming,cancelled"]
+    options = ["--page-size", "100", "--status", "past,upcoming,cancelled,unconfirmed"]
     command = ["export", "bookings", *connection_args(sandbox), "-o", file, *options]
     result = invoke(*command)
     assert result.exit_code == 6
