@@ -80,7 +80,8 @@ class ArrowRows:
     def __init__(self, name: str, row_type: Any) -> None:
         if not (isinstance(row_type, type) and issubclass(row_type, msgspec.Struct)):
             raise InvalidRequestError(
-                f"{name}: these rows have no model, so they have no columns", hint="Call it on the list of models"
+                f"{name}: these rows have no model, so they have no columns",
+                hint="Use a list of models, not of raw rows",
             )
         self._name = name
         self._model = row_type

@@ -361,7 +361,7 @@ CALLS: list[Callable[[Pages[Any]], Any]] = [lambda pages: run(pages.to_arrow()),
 @pytest.mark.parametrize("call", CALLS)
 def test_raw_rows_have_no_columns(call: Callable[[Pages[Any]], Any]) -> None:
     """A list of raw rows has no model, so it has no columns."""
-    with pytest.raises(InvalidRequestError, match=r"have no model.*Call it on the list of models"):
+    with pytest.raises(InvalidRequestError, match=r"have no model.*Use a list of models, not of raw rows"):
         call(Pages(MovingBookings(random.Random(1)).list().raw()))
 
 

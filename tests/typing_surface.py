@@ -10,6 +10,7 @@ from datetime import date, datetime, time
 from typing import Any, assert_type
 
 import aiohttp
+import pyarrow as pa
 from msgspec import UNSET, Raw
 
 from calcom_async import (
@@ -183,6 +184,10 @@ async def lists(cal: Calcom, when: datetime) -> None:
     assert_type((await pages.first_page()).total_items, int | None)
     assert_type((await pages.first_page()).has_next, bool)
     assert_type(pages.raw(), Pages[Raw])
+    assert_type(await pages.to_arrow(), pa.Table)
+    async for batch in pages.arrow_batches(rows=100):
+        assert_type(batch, pa.RecordBatch)
+    assert_type([row.to_dict() async for row in pages], list[dict[str, Any]])
     assert_type(pages.total, int | None)
 
 
