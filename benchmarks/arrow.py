@@ -5,12 +5,12 @@ Shows: CPU and wall time per row, and peak memory. The budget is a number of ins
 
 Does not show: the Internet, TLS, or the rate limit, which is what reading a long list really waits for.
 
-Bias: by hand, rows are decoded into our own `Booking`, and the columns are written out for bookings alone, with the
-schema of the client, which their author would have to write and keep up to date. Each page becomes a batch and is freed
-before the next one, as in the client; so the table has a chunk per page, where the client joins them. By hand, nothing
-looks for duplicates or missing rows, and a value that does not fit fails without its place. There are two ways by hand.
-The budget is over the faster one, a list of values per column; a dictionary per row is the one that is in every
-tutorial.
+Bias: by hand, rows are decoded into our own `Booking`, and the columns are those of the client, which a user would have
+to write and keep up to date. Each page becomes a batch and is freed before the next one, as in the client. So the table
+has a chunk per page, where the client joins them. By hand, nothing looks for duplicates or missing rows, and a value
+that does not fit fails without its place. There are two ways by hand. The budget is over the one with fewer
+instructions, a list of values per column; a dictionary per row is shorter. To build the nested columns by hand too
+takes about 7 % fewer instructions than the lists of values. It is much longer, so it is not a contender.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import report
-from benchmarks.export import HEADERS, pages, plain
+from benchmarks.export import HEADERS, TAKE, plain
 from benchmarks.run import Contender, Round, canned_server, compare
 
 if TYPE_CHECKING:
@@ -36,18 +36,27 @@ Convert = Callable[["Sequence[Booking]", "pa.Schema"], "pa.RecordBatch"]
 async def by_hand(url: str, *, convert: Convert) -> AsyncIterator[Round]:
     """Aiohttp, msgspec and pyarrow, a page at a time."""
     import aiohttp
+    import msgspec
     import pyarrow as pa
 
     from calcom_async.arrow import schema_of
+    from calcom_async.decoding import Envelope
     from calcom_async.models import Booking
 
     schema = schema_of(Booking)
+    decoder = msgspec.json.Decoder(Envelope[list[Booking]])
     async with aiohttp.ClientSession(headers=HEADERS) as session:
 
         async def work() -> int:
-            batches = []
-            async for page in pages(session, url, Booking):
-                batches.append(convert(page, schema))
+            batches, skip, more = [], 0, True
+            while more:
+                async with session.get(f"{url}/bookings", params={"take": TAKE, "skip": skip}) as response:
+                    response.raise_for_status()
+                    page = decoder.decode(await response.read())
+                assert page.pagination
+                batches.append(convert(page.data, schema))
+                skip += TAKE
+                more = page.pagination.has_next_page
                 del page
             return pa.Table.from_batches(batches, schema).num_rows
 

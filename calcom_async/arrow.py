@@ -232,9 +232,10 @@ def _struct(fields: Sequence[inspect.Field]) -> Column:
     layout = [pa.field(name, column.type) for name, column in columns.items()]
 
     def array(values: Sequence[Any]) -> pa.Array[Any]:
-        objects = [NULL if value is None else value for value in values]
+        mask = _null_mask(values)
+        objects = [NULL if value is None else value for value in values] if mask is not None else values
         parts = [column.array(list(map(attrgetter(name), objects))) for name, column in columns.items()]
-        return pa.StructArray.from_arrays(parts, fields=layout, mask=_null_mask(values))
+        return pa.StructArray.from_arrays(parts, fields=layout, mask=mask)
 
     return Column(pa.struct(layout), array)
 
@@ -251,5 +252,7 @@ def _list(item: Column) -> Column:
     return Column(layout, array)
 
 
-def _null_mask(values: Sequence[Any]) -> pa.Array[Any]:
-    return pa.array([value is None for value in values], pa.bool_())
+def _null_mask(values: Sequence[Any]) -> pa.Array[Any] | None:
+    """Return which values are null; None if none is, as in most columns."""
+    nulls = [value is None for value in values]
+    return pa.array(nulls, pa.bool_()) if True in nulls else None
