@@ -118,7 +118,7 @@ async def test_settings(calcom_client, calcom_sandbox):
     async with calcom_client(user_agent="mine", on_event=events.append) as cal:
         await cal.me.get()
     assert calcom_sandbox.requests[0].headers["User-Agent"] == "mine"
-    assert [event.kind for event in events] == ["request"]
+    assert [event.kind for event in events] == ["request", "call"]
 
 def test_not_open(calcom_client):
     assert not calcom_client().is_open

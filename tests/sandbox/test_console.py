@@ -234,7 +234,7 @@ async def test_a_person_changes_and_restores_the_sandbox(open_console):
         await page.wait_for("document.querySelectorAll('#request-rows tr').length === 1")
         await page.click("#request-rows button")
         details = await page.wait_for("document.querySelector('dialog[open] pre')?.textContent")
-        assert json.loads(details)["headers"]["Authorization"] == "***"
+        assert json.loads(details)["headers"]["authorization"] == "***"
         await page.click("#close-details")
 
         await page.run("document.querySelector('#limit').value = 7")
