@@ -65,7 +65,7 @@ If your tests mock HTTP themselves, use `Calcom(..., rate_limit=1_000_000)`: wit
 to the documented limit.
 
 How close the sandbox is to a real server is checked by a script in the repository: `python -m conformance` in `tests`
-sends some 90 requests to any server, and compares the responses with recorded ones.
+sends some 500 requests to any server, and compares the responses with those of two self-hosted builds.
 
 `http` is the HTTP machinery, `state` the data, `seed` the sample data; each other folder is an area of the API with
 its routes, rules and views. `version_2024_04_15` serves requests without `cal-api-version`. The package imports nothing

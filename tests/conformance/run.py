@@ -1,39 +1,42 @@
-"""Send the steps to a server, and compare the responses with recorded ones."""
+"""Send the requests of a suite to a server, and compare the responses with recorded ones."""
 
 from __future__ import annotations
 
 import http.client
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from conformance.differences import DIFFERENCES, NOT_REPEATED
+from conformance.plan import CLIENT, PlannedRequest, Suite, start_values, today
 from conformance.shapes import Difference, ServerResponse, differences
-from conformance.steps import STEPS, PlannedRequest, start_values, today
 
 SENT_HEADERS = ("content-type", "etag", "x-request-id")
 SECONDS = 30
+SECRETS = re.compile(r"^(apiKey|clientSecret|secret|accessToken|refreshToken|token)$")
 
 
-def run(url: str, *, key: str, other_key: str = "") -> dict[str, tuple[PlannedRequest, ServerResponse]]:
-    """Send all steps; return those that repeat a recorded exchange, with their responses, by name."""
+def run(url: str, suite: Suite, options: Mapping[str, str]) -> dict[str, tuple[PlannedRequest, ServerResponse]]:
+    """Send all requests of a suite; return those that repeat a recorded exchange, with their responses, by name.
+
+    `options` are the first values, such as API keys. A request that needs one that is missing or empty is not sent.
+    """
     server = _Server(url)
-    values = start_values(today())
-    keys = {None: None, "key": key, "other_key": other_key, "unknown": "cal_" + "0" * 32}
+    values: dict[str, Any] = {**start_values(today()), **{name: value for name, value in options.items() if value}}
     responses = {}
-    for step in STEPS:
-        if step.key == "other_key" and not other_key:
-            continue
+    for step in suite.steps:
         try:
-            path, body = fill(step.path, values), fill(step.body, values)
+            path, body, headers = fill(step.path, values), fill(step.body, values), _credentials(step.key, values)
         except KeyError as missing:
             if step.recorded:
                 responses[step.name] = step, ServerResponse(0, {}, f"not sent: there is no {missing}")
             continue
-        response = server.send(step.method, path, body, key=keys[step.key], version=step.version)
+        if step.version:
+            headers["cal-api-version"] = step.version
+        response = server.send(step.method, path, body, headers)
         if step.recorded:
             responses[step.name] = step, response
         for name, place in step.save.items():
@@ -42,10 +45,17 @@ def run(url: str, *, key: str, other_key: str = "") -> dict[str, tuple[PlannedRe
     return responses
 
 
+def _credentials(key: str | None, values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers with the credentials of a request."""
+    if key == CLIENT:
+        return {"x-cal-client-id": values["client_id"], "x-cal-secret-key": values["client_secret"]}
+    return {"Authorization": f"Bearer {values[key]}"} if key else {}
+
+
 def fill(template: Any, values: Mapping[str, Any]) -> Any:
-    """Replace `{name}` in all texts; a text that is only a name becomes the value itself."""
+    """Replace `{name}` in all texts and names of fields; a text that is only a name becomes the value itself."""
     if isinstance(template, dict):
-        return {name: fill(value, values) for name, value in template.items()}
+        return {fill(name, values): fill(value, values) for name, value in template.items()}
     if isinstance(template, list):
         return [fill(value, values) for value in template]
     if not isinstance(template, str):
@@ -74,11 +84,8 @@ class _Server:
         self._address = parts.netloc
         self._prefix = parts.path.rstrip("/")
 
-    def send(self, method: str, path: str, body: Any, *, key: str | None, version: str | None) -> ServerResponse:
-        """Send a request and return the response."""
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        if version:
-            headers["cal-api-version"] = version
+    def send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> ServerResponse:
+        """Send a request and return the response. Redirects are not followed."""
         if body is not None:
             headers["Content-Type"] = "application/json"
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
@@ -107,15 +114,29 @@ def _decoded(raw: bytes) -> Any:
 
 
 def record(responses: Mapping[str, tuple[PlannedRequest, ServerResponse]], folder: Path) -> None:
-    """Write the responses to a folder. Keys are not part of them."""
+    """Write the responses to a folder, without secrets."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, (step, response) in responses.items():
+        if not response.status:
+            continue
         headers = {k: v for k, v in response.headers.items() if k in SENT_HEADERS or k.startswith("x-ratelimit")}
         exchange = {
             "request": {"method": step.method, "path": "/v2" + step.path, "cal-api-version": step.version},
-            "response": {"status": response.status, "headers": headers, "body": response.body},
+            "response": {"status": response.status, "headers": headers, "body": _without_secrets(response.body)},
         }
         (folder / f"{name}.json").write_text(json.dumps(exchange, indent=1), "utf-8")
+
+
+def _without_secrets(value: Any) -> Any:
+    """Return a JSON value with stars in place of keys, tokens and secrets."""
+    if isinstance(value, dict):
+        return {
+            name: "***" if SECRETS.match(name) and isinstance(item, str) else _without_secrets(item)
+            for name, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value]
+    return re.sub(r"cal_\w+", "cal_***", value) if isinstance(value, str) else value
 
 
 def load(folder: Path) -> dict[str, ServerResponse]:
@@ -159,19 +180,21 @@ class Report:
 
 
 def compare(
-    recorded: Mapping[str, ServerResponse], responses: Mapping[str, tuple[PlannedRequest, ServerResponse]]
+    suite: Suite,
+    recorded: Mapping[str, ServerResponse],
+    responses: Mapping[str, tuple[PlannedRequest, ServerResponse]],
 ) -> Report:
     """Compare responses with the recorded ones of the same names."""
     report = Report([], {}, {}, {}, [])
     for name, expected in recorded.items():
         if name not in responses:
-            if name in NOT_REPEATED:
-                report.not_repeated[name] = NOT_REPEATED[name]
+            if name in suite.not_repeated:
+                report.not_repeated[name] = suite.not_repeated[name]
             else:
                 report.unknown.append(name)
             continue
         found = differences(expected, responses[name][1])
-        reasons = DIFFERENCES.get(name, {})
+        reasons = suite.differences.get(name, {})
         unexplained = [difference for difference in found if difference.where not in reasons]
         if unexplained:
             report.unexplained[name] = unexplained

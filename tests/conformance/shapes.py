@@ -27,7 +27,7 @@ class Difference(NamedTuple):
         return f"{self.where}: {self.recorded} / {self.actual}"
 
 
-FREE = (".metadata", "[].bookingFieldsResponses")
+FREE = (".metadata", ".response", "[].bookingFieldsResponses")
 """Objects whose fields are those that clients have sent; the bookings of a list are of many clients."""
 HEADERS = ("x-ratelimit-limit-default", "x-request-id", "etag", "content-type")
 TEXTS = re.compile(r"^body\.(status|message|error\.(code|message|details\.(message|error)|details))$")
@@ -36,6 +36,7 @@ VALUES = (
     (re.compile(r"\b(?=\w*\d)(?=\w*[A-Z])[1-9A-HJ-NP-Za-km-z]{20,22}\b"), "UID"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z?"), "TIME"),
     (re.compile(r"\bnobody[\w-]*|\b[\w.]+@[\w.]+|https?://\S+"), "NAME"),
+    (re.compile(r"(?<=Missing required fields )[^{}]+|(?<=routing form with id=\()[\w-]+"), "NAME"),
     (re.compile(r"\d+"), "N"),
 )
 

@@ -4,51 +4,94 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from cli_process import ROOT, cli_environment
-from conformance.differences import DIFFERENCES, NOT_REPEATED
+from conformance.plan import Suite, get
 from conformance.run import Report, compare, fill, load, record, run
 from conformance.shapes import ServerResponse, differences
-from conformance.steps import STEPS
+from conformance.suites import SUITES
 
 from calcom_async.sandbox import Sandbox
+from calcom_async.sandbox.accounts.verified_handlers import CODE
+from calcom_async.sandbox.http.server_kind import ServerName
+from calcom_async.sandbox.seed.world import ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET
 
 OK = {"content-type": "application/json"}
 
 
+ORGANIZATION = {
+    "member_key": "cal_sandbox_cy",
+    "outsider_key": ACCESS_TOKEN,
+    "organization_slug": "sandbox-org",
+    "client_id": CLIENT_ID,
+    "client_secret": CLIENT_SECRET,
+    "code": CODE,
+    "answer": "sales",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A suite, the sandbox that it runs against, and what was recorded."""
+
+    suite: str
+    server: ServerName
+    options: Mapping[str, str]
+    folder: str
+    equal: int
+    """How many responses are as recorded, at least."""
+
+
+CASES = (
+    Case("user", "self-hosted-2026-07", {"other_key": "cal_sandbox_bo"}, "reference/real", 84),
+    Case("organization", "self-hosted-2025-12", ORGANIZATION, "reference/real/organisations", 396),
+)
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.suite)
+def case(request):
+    """Return a suite with what it needs."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def responses():
+def responses(case):
     """Return the responses of the sandbox that is the recorded kind of server."""
-    with Sandbox(server="self-hosted-2026-07", bookings=100) as sandbox:
-        responses = run(sandbox.url, key=sandbox.api_key, other_key="cal_sandbox_bo")
+    with Sandbox(server=case.server, bookings=100) as sandbox:
+        responses = run(sandbox.url, SUITES[case.suite], {"key": sandbox.api_key, **case.options})
         assert not sandbox.handler_errors
         assert not sandbox.store.webhooks
         return responses
 
 
-def test_the_sandbox_answers_as_recorded(responses, shared):
-    """Every response is as recorded from a real server, or has a reason in the table; no reason is out of date."""
-    report = compare(load(shared / "reference" / "real"), responses)
+def test_the_sandbox_answers_as_recorded(case, responses, shared):
+    """Every response is as recorded from a real server, or has a reason in a table; no reason is out of date."""
+    suite = SUITES[case.suite]
+    report = compare(suite, load(shared / case.folder), responses)
     assert report.is_explained, str(report)
-    assert {*report.explained} == {*DIFFERENCES}
-    assert {*report.not_repeated} == {*NOT_REPEATED}
-    assert len(report.equal) >= 84
+    explained = {name: {difference.where for difference, _ in found} for name, found in report.explained.items()}
+    assert explained == {name: {*reasons} for name, reasons in suite.differences.items()}
+    assert {*report.not_repeated} == {*suite.not_repeated}
+    assert len(report.equal) >= case.equal
 
 
-def test_every_step_gets_a_response(responses):
+def test_every_step_gets_a_response(case, responses):
     """Each step that repeats an exchange is sent: the earlier ones have saved what it needs."""
-    assert {*responses} == {step.name for step in STEPS if step.recorded}
+    assert {*responses} == {step.name for step in SUITES[case.suite].steps if step.recorded}
     assert [name for name, (_, response) in responses.items() if not response.status] == []
 
 
-def test_recorded_responses_are_equal_to_themselves(responses, tmp_path):
-    """What the script records of a server can be compared with later, and contains no key."""
+def test_recorded_responses_are_equal_to_themselves(case, responses, tmp_path):
+    """What the script records of a server can be compared with later, and contains no key or other secret."""
     record(responses, tmp_path)
-    report = compare(load(tmp_path), responses)
+    report = compare(SUITES[case.suite], load(tmp_path), responses)
     assert (len(report.equal), report.explained, report.unexplained) == (len(responses), {}, {})
-    assert "cal_sandbox" not in "".join(file.read_text() for file in tmp_path.iterdir())
+    recorded = "".join(file.read_text() for file in tmp_path.iterdir())
+    assert [secret for secret in ("cal_sandbox", CLIENT_SECRET, ACCESS_TOKEN) if secret in recorded] == []
 
 
 @pytest.mark.parametrize(
@@ -80,21 +123,31 @@ def test_what_counts_as_a_difference(recorded, actual, found):
     assert [str(difference) for difference in differences(recorded, actual)] == found
 
 
-def test_a_difference_without_a_reason_fails(responses):
+def test_a_difference_without_a_reason_fails():
     """A report with an unknown difference, or with an exchange that nothing repeats, is not explained."""
-    changed = {"me": ServerResponse(200, responses["me"][1].headers, {"status": "success", "data": {"id": "1"}})}
-    report = compare({**changed, "news": ServerResponse(200, OK, {})}, responses)
+    recorded = {name: ServerResponse(200, OK, {"id": "1"}) for name in ("me", "you", "news", "late")}
+    suite = Suite((), {"you": {"body.id": "why"}}, {"late": "waits"})
+    report = compare(
+        suite, recorded, {name: (get(name, "/"), ServerResponse(200, OK, {"id": 1})) for name in ("me", "you")}
+    )
     assert not report.is_explained
-    assert "UNEXPLAINED me: body.data.id: text / number" in str(report)
-    assert "UNEXPLAINED news: no step repeats it" in str(report)
+    assert str(report).splitlines() == [
+        "0 of 2 responses are as recorded, 1 differ with a reason",
+        "you: body.id: text / number (why)",
+        "late: not sent: waits",
+        "UNEXPLAINED me: body.id: text / number",
+        "UNEXPLAINED news: no step repeats it",
+    ]
     assert Report([], {}, {}, {}, []).is_explained
 
 
 def test_values_are_filled_in():
-    """A text that is one name becomes the value itself, and names within texts are replaced."""
-    assert fill({"id": "{id}", "days": ["{day}T10:00:00Z"]}, {"id": 7, "day": "2026-12-01"}) == {
+    """A text that is one name becomes the value itself, and names within texts and names of fields are replaced."""
+    template = {"id": "{id}", "days": ["{day}T10:00:00Z"], "{field}": None}
+    assert fill(template, {"id": 7, "day": "2026-12-01", "field": "topic"}) == {
         "id": 7,
         "days": ["2026-12-01T10:00:00Z"],
+        "topic": None,
     }
 
 

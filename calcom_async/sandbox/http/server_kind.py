@@ -74,6 +74,7 @@ _UNKNOWN_IN_2025_12 = frozenset(
         "allowReschedulingPastBookings",
         "allowReschedulingCancelledBookings",
         "showOptimizedSlots",
+        "isPlatformManagedUserBooking",
     }
 )
 _MISSING_IN_2026_07 = ("* /v2/teams*", "* /v2/organizations*")
@@ -113,6 +114,8 @@ class ServerKind:
     creator, and more permissions and types of attributes."""
     lists_organization_event_types: bool = True
     """Whether the list of the event types of all teams works; else the route of a single team hides it."""
+    plain_teams_can_call: bool = True
+    """Whether a team without an organization can make phone calls; else it is a 400."""
     team_lists_accept_paging: bool = True
     """Whether lists of an organization's teams ignore `take` and `skip`; else these are a 500."""
     user_weekday_fails: bool = False
@@ -182,6 +185,7 @@ SERVER_KINDS: dict[ServerName, ServerKind] = {
         absence_needs_attendee=True,
         event_types_have_url=False,
         lists_organization_event_types=False,
+        plain_teams_can_call=False,
         team_lists_accept_paging=False,
         user_weekday_fails=True,
         avatars_need_https=True,
