@@ -12,7 +12,6 @@ from http_client import ApiClient, ApiResponse
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.event_types.records import new_event_type
 from calcom_async.sandbox.state.booking import Booking
-from calcom_async.sandbox.webhooks.delivery import deliveries
 
 MONDAY = datetime(2026, 11, 2, 8, tzinfo=UTC)
 ANA, BO, CY = 1, 2, 3
@@ -109,7 +108,7 @@ class BookingApi:
     def webhook_events(self) -> list[tuple[str, dict[str, Any]]]:
         """Return the triggers and payloads of the webhook's deliveries."""
         self.sandbox.wait_idle()
-        bodies = [body.json for body in deliveries(self.sandbox.store)]
+        bodies = [body.json for body in self.sandbox.deliveries]
         return [(body["triggerEvent"], body["payload"]) for body in bodies]
 
     def triggers(self) -> list[str]:

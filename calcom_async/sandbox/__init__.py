@@ -72,12 +72,12 @@ its routes, rules and views. `version_2024_04_15` serves requests without `cal-a
 of the client, so that the two cannot share a mistake.
 """
 
+from calcom_async.sandbox.http.delivery_log import Delivery
 from calcom_async.sandbox.http.faults import Faults
 from calcom_async.sandbox.http.request_log import RecordedRequest
 from calcom_async.sandbox.http.server_kind import ServerName
 from calcom_async.sandbox.sandbox import Sandbox
 from calcom_async.sandbox.state.clock import Clock
 from calcom_async.sandbox.state.store import Limit
-from calcom_async.sandbox.webhooks.delivery import Delivery
 
 __all__ = ["Clock", "Delivery", "Faults", "Limit", "RecordedRequest", "Sandbox", "ServerName"]

@@ -26,6 +26,7 @@ from calcom_async.sandbox.control.api import ControlApi
 from calcom_async.sandbox.http.auth import KEY_PREFIX
 from calcom_async.sandbox.http.changes import Changes
 from calcom_async.sandbox.http.context import Context, Settings
+from calcom_async.sandbox.http.delivery_log import DeliveryLog
 from calcom_async.sandbox.http.events import EventBus
 from calcom_async.sandbox.http.faults import Faults
 from calcom_async.sandbox.http.rate_limiter import RateLimiter
@@ -37,7 +38,7 @@ from calcom_async.sandbox.runtime import Runtime
 from calcom_async.sandbox.seed.world import API_KEY, seed_store
 from calcom_async.sandbox.state.clock import Clock
 from calcom_async.sandbox.state.store import Snapshot, Store
-from calcom_async.sandbox.webhooks.delivery import Delivery, deliver, deliveries, is_loopback_host
+from calcom_async.sandbox.webhooks.delivery import deliver, is_loopback_host
 from calcom_async.sandbox.webhooks.scheduled import plan
 from calcom_async.sandbox.world.documents import World
 from calcom_async.sandbox.world.loading import Loaded, WorldError, load_world
@@ -126,6 +127,8 @@ class Sandbox:
         self.faults: Faults = Faults(seed)
         self.rate_limiter: RateLimiter = RateLimiter()
         self.requests: RequestLog = RequestLog()
+        self.deliveries: DeliveryLog = DeliveryLog()
+        """The completed webhook deliveries in order of completion; call `wait_idle()` first."""
         self.snapshots: dict[int, Snapshot] = {}
         """The snapshots of the control API by number."""
         self.handler_errors: list[Exception] = []
@@ -137,6 +140,7 @@ class Sandbox:
             server_kind(server),
             EventBus(),
             Changes(),
+            self.deliveries,
             base_url=lambda: self.url,
             spawn=self.spawn,
             on_error=self.handler_errors.append,
@@ -185,11 +189,6 @@ class Sandbox:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104
         return f"http://{f'[{host}]' if ':' in host else host}:{self._running.port}/v2"
 
-    @property
-    def deliveries(self) -> list[Delivery]:
-        """The completed webhook deliveries in order of completion; call `wait_idle()` first."""
-        return self.run(lambda: deliveries(self.store))
-
     def reset(self) -> None:
         """Restore the initial data and clear faults, rate limits and recordings; the clock and the settings stay."""
         self.run(self._reset)
@@ -206,6 +205,7 @@ class Sandbox:
         self.faults.clear()
         self.rate_limiter.clear()
         self.requests.clear()
+        self.deliveries.clear()
         self.handler_errors.clear()
 
     def _seed_store(self) -> None:

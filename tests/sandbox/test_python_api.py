@@ -9,7 +9,7 @@ import pytest
 import time_machine
 
 from calcom_async import Calcom
-from calcom_async.sandbox import Sandbox
+from calcom_async.sandbox import Delivery, Sandbox
 from calcom_async.sandbox.http.messages import HttpRequest, HttpResponse
 from calcom_async.sandbox.world import Attendee, Booking, EventType, User, World
 
@@ -46,6 +46,43 @@ def test_waiting_in_vain_says_what_arrived_instead(sandbox):
         "0 of 2 requests POST /v2/bookings with status 201 were received within 0 s. "
         "The latest requests: GET /v2/me 200"
     )
+
+
+def test_waiting_reads_each_request_once(sandbox):
+    """Who waits during a load test looks only at new requests, and counts again after the log was cleared."""
+    looked = []
+    matching = sandbox.requests.matching
+    sandbox.requests.matching = lambda **options: looked.append(options["after"]) or matching(**options)
+    enough = sandbox.requests.counter(2, method="*", path="/v2/me", status=None, after=0)
+    answers = []
+    for path in ("/v2/me", "/v2/teams", "/v2/me"):
+        record(sandbox, path)
+        if len(answers) == 2:
+            sandbox.requests.clear()
+        answers.append(enough())
+    record(sandbox, "/v2/me")
+    record(sandbox, "/v2/me")
+    assert [*answers, enough()] == [False, False, False, True]
+    assert looked == [0, 1, 2, 3, 0]
+
+
+def test_a_restored_snapshot_clears_the_deliveries(sandbox):
+    """Restoring a snapshot brings no earlier deliveries back, and their numbers go on."""
+    delivery = Delivery("id", "http://127.0.0.1:1/", "BOOKING_CREATED", {}, b"{}", 200)
+    assert sandbox.deliveries.record(delivery).number == 1
+    sandbox.restore(sandbox.snapshot())
+    assert not sandbox.deliveries
+    assert sandbox.deliveries.record(delivery).number == 2
+
+
+def test_a_sandbox_that_runs_for_days_keeps_the_latest_deliveries(sandbox, monkeypatch):
+    """The number of kept deliveries is bounded, and the first number says which are gone."""
+    monkeypatch.setattr("calcom_async.sandbox.http.delivery_log.MIN_RECORDED", 2)
+    delivery = Delivery("id", "http://127.0.0.1:1/", "BOOKING_CREATED", {}, b"{}", 200)
+    for _ in range(5):
+        sandbox.deliveries.record(delivery)
+    assert [kept.number for kept in sandbox.deliveries] == [4, 5]
+    assert sandbox.deliveries.first_number == 4
 
 
 async def test_a_test_can_wait_for_requests_of_a_service():

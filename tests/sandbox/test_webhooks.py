@@ -17,7 +17,7 @@ from http_client import ApiClient, recorded_body, sandbox_client
 from calcom_async.sandbox import Sandbox
 from calcom_async.sandbox.http.auth import Caller
 from calcom_async.sandbox.http.call import Call
-from calcom_async.sandbox.webhooks.delivery import deliveries, fill, is_loopback, render, sign
+from calcom_async.sandbox.webhooks.delivery import fill, is_loopback, render, sign
 from calcom_async.sandbox.webhooks.subscriptions import LEGACY_TRIGGERS, TRIGGERS
 
 HOOKS = "/v2/webhooks"
@@ -238,7 +238,7 @@ def test_a_delivery_arrives_signed(api, receiver):
         "createdAt": "",
         "payload": {"title": "Zoë"},
     }
-    [kept] = deliveries(api.sandbox.store)
+    [kept] = api.sandbox.deliveries
     assert (kept.status, kept.error, kept.body, kept.url, kept.trigger) == (
         200,
         None,
@@ -274,7 +274,7 @@ def test_recipients_of_an_event(api, receiver):
     api.post("/v2/event-types/2/webhooks", hook(f"{receiver.url}/type-2"))
     api.as_user("bo").post(HOOKS, hook(f"{receiver.url}/bo"))
     emit(api, user_id=1, event_type_id=1)
-    receivers = {delivery.url.rpartition("/")[2] for delivery in deliveries(api.sandbox.store)}
+    receivers = {delivery.url.rpartition("/")[2] for delivery in api.sandbox.deliveries}
     assert receivers == {"user", "type", "org"}
     assert len(receiver.got) == 3
 
@@ -292,7 +292,7 @@ def test_webhooks_of_a_managed_parent_and_of_a_client(api, receiver):
     }
     api.sandbox.store.webhooks["c"] = client | {"subscriberUrl": f"{receiver.url}/client"}
     emit(api, user_id=[2, 4], event_type_id=child["id"])
-    assert {delivery.url.rpartition("/")[2] for delivery in deliveries(api.sandbox.store)} == {"parent", "client"}
+    assert {delivery.url.rpartition("/")[2] for delivery in api.sandbox.deliveries} == {"parent", "client"}
 
 
 @pytest.mark.parametrize("status", [302, 500])
@@ -302,7 +302,7 @@ def test_there_is_one_attempt_and_no_redirect(api, receiver, status):
     api.post(HOOKS, hook(receiver.url))
     emit(api, user_id=1)
     assert len(receiver.got) == 1
-    assert [delivery.status for delivery in deliveries(api.sandbox.store)] == [status]
+    assert [delivery.status for delivery in api.sandbox.deliveries] == [status]
 
 
 def test_deliveries_to_other_machines_are_not_sent(api):
@@ -310,7 +310,7 @@ def test_deliveries_to_other_machines_are_not_sent(api):
     api.post(HOOKS, hook("https://hooks.example.com/cal"))
     api.post(HOOKS, hook("http://127.0.0.1:9/"))
     emit(api, user_id=1)
-    outcomes = {delivery.url: (delivery.status, delivery.error) for delivery in deliveries(api.sandbox.store)}
+    outcomes = {delivery.url: (delivery.status, delivery.error) for delivery in api.sandbox.deliveries}
     assert outcomes["https://hooks.example.com/cal"] == (None, "not sent: the sandbox sends only to loopback addresses")
     assert outcomes["http://127.0.0.1:9/"][0] is None
     assert outcomes["http://127.0.0.1:9/"][1]

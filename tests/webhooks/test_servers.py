@@ -22,7 +22,6 @@ from signed_requests import SECRET, signed_request, webhook_body
 from calcom_async import Calcom
 from calcom_async.models.webhook_payloads import BookingPayload
 from calcom_async.sandbox import Sandbox
-from calcom_async.sandbox.webhooks.delivery import deliveries
 from calcom_async.webhooks import WebhookEvent, WebhookReceiver, WebhookRouter
 
 TRIGGERS = ["BOOKING_CREATED", "BOOKING_RESCHEDULED", "BOOKING_CANCELLED"]
@@ -114,7 +113,7 @@ async def test_the_sandbox_delivers(application):
             moved = await cal.bookings.reschedule(booked.uid, start=booked.end)
             await cal.bookings.cancel(moved.uid, reason="rain")
             await asyncio.to_thread(sandbox.wait_idle)
-        assert [delivery.status for delivery in deliveries(sandbox.store)] == [200] * 6
+        assert [delivery.status for delivery in sandbox.deliveries] == [200] * 6
     expected = [("BOOKING_CANCELLED", moved.uid), ("BOOKING_CREATED", booked.uid), ("BOOKING_RESCHEDULED", moved.uid)]
     assert sorted((event.trigger, event.uid) for event in events) == sorted(expected * 2)
     by_trigger = {event.trigger: event.payload for event in events}

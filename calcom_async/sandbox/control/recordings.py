@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Raw
 
 from calcom_async.sandbox.control.operations import ControlError, Operations
 from calcom_async.sandbox.control.target import Body, Target, View, any_json
+from calcom_async.sandbox.http.delivery_log import Delivery
 from calcom_async.sandbox.http.messages import decode_body
 from calcom_async.sandbox.http.request_log import RecordedRequest
 from calcom_async.sandbox.state.clock import iso
-from calcom_async.sandbox.webhooks.delivery import Delivery, deliveries, redeliver
+from calcom_async.sandbox.webhooks.delivery import redeliver
 
 OPERATIONS = Operations()
 MAX_WAIT = 60.0
@@ -73,14 +74,11 @@ class RequestsView(View):
 @OPERATIONS.add("GET", "/requests")
 async def list_requests(sandbox: Target, query: RequestQuery) -> RequestsView:
     """List the received requests that match, or wait for them. Requests to `/_sandbox` are not recorded."""
-
-    def matching() -> list[RecordedRequest]:
-        """Return the requests that match now."""
-        return sandbox.requests.matching(method=query.method, path=query.path, status=query.status, after=query.after)
-
+    wanted: dict[str, Any] = {"method": query.method, "path": query.path, "status": query.status, "after": query.after}
     try:
-        await sandbox.context.changes.wait_until(lambda: len(matching()) >= query.count, query.wait)
-        return RequestsView(requests=[_request_view(request) for request in matching()[-query.take :]])
+        await sandbox.context.changes.wait_until(sandbox.requests.counter(query.count, **wanted), query.wait)
+        matching = sandbox.requests.matching(**wanted)
+        return RequestsView(requests=[_request_view(request) for request in matching[-query.take :]])
     except ValueError as error:
         raise ControlError(HTTPStatus.BAD_REQUEST, f"query: {error}") from None
 
@@ -150,42 +148,36 @@ class DeliveriesView(View):
 async def list_deliveries(sandbox: Target, query: DeliveryQuery) -> DeliveriesView:
     """List the completed webhook deliveries that match, or wait for them."""
 
-    def matching() -> list[tuple[int, Delivery]]:
-        """Return the deliveries that match now, with their numbers."""
+    def matching() -> list[Delivery]:
+        """Return the deliveries that match now."""
         return [
-            (number, delivery)
-            for number, delivery in _numbered(sandbox)
-            if number > query.after and query.trigger in {None, delivery.trigger}
+            delivery
+            for delivery in sandbox.context.deliveries
+            if delivery.number > query.after and query.trigger in {None, delivery.trigger}
         ]
 
     await sandbox.context.changes.wait_until(lambda: len(matching()) >= query.count, query.wait)
-    return DeliveriesView(deliveries=[_delivery_view(number, found) for number, found in matching()[-query.take :]])
+    return DeliveriesView(deliveries=[_delivery_view(delivery) for delivery in matching()[-query.take :]])
 
 
 @OPERATIONS.add("POST", "/deliveries/{number}/redeliver", status=201)
 async def redeliver_delivery(sandbox: Target, number: int) -> DeliveryView:
     """Send a delivery again, byte for byte, and return the new one."""
-    delivery = dict(_numbered(sandbox)).get(number)
-    if delivery is None:
-        raise ControlError(HTTPStatus.NOT_FOUND, f"there is no delivery {number}")
-    again = await redeliver(sandbox.context, delivery)
-    return _delivery_view(next(number for number, found in _numbered(sandbox) if found is again), again)
+    for delivery in sandbox.context.deliveries:
+        if delivery.number == number:
+            return _delivery_view(await redeliver(sandbox.context, delivery))
+    raise ControlError(HTTPStatus.NOT_FOUND, f"there is no delivery {number}")
 
 
 def latest_deliveries(sandbox: Target, *, after: int, take: int) -> list[DeliveryView]:
     """Return the latest deliveries, at most `take`, with a number above `after`."""
-    return [_delivery_view(number, delivery) for number, delivery in _numbered(sandbox)[-take:] if number > after]
+    return [_delivery_view(delivery) for delivery in sandbox.context.deliveries[-take:] if delivery.number > after]
 
 
-def _numbered(sandbox: Target) -> list[tuple[int, Delivery]]:
-    """Return the completed deliveries, numbered from 1."""
-    return list(enumerate(deliveries(sandbox.context.store), start=1))
-
-
-def _delivery_view(number: int, delivery: Delivery) -> DeliveryView:
+def _delivery_view(delivery: Delivery) -> DeliveryView:
     """Return a delivery as JSON."""
     return DeliveryView(
-        number=number,
+        number=delivery.number,
         webhook_id=delivery.webhook_id,
         url=delivery.url,
         trigger=delivery.trigger,

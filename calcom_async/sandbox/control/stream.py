@@ -16,8 +16,8 @@ from calcom_async.sandbox.control.target import Body, EventStream, Target
 OPERATIONS = Operations()
 PAUSE = 0.05
 """Seconds between two batches of events, so that a load test is not slowed down by who watches it."""
-HEARTBEAT = 15.0
-"""Seconds of silence after which an empty event shows whether the reader is still there."""
+HEARTBEAT = 5.0
+"""Seconds after which a `change` is sent in any case: it also shows whether the reader is still there."""
 MAX_ROWS = 200
 
 
@@ -33,29 +33,25 @@ def read_events(sandbox: Target, query: EventsQuery) -> EventStream:
     """Follow the sandbox as server-sent events: `request`, `delivery`, and `change` when anything may have changed.
 
     The data of the first two is that of the lists of requests and deliveries; there are up to 200 at a time, the
-    latest. A `change` says how many requests and deliveries are recorded, which is less after a reset.
+    latest. A `change` has the numbers of the first request and the first delivery that are still recorded: a reset
+    removes those before. It is also sent every 5 seconds, for changes that Python code makes without a request.
     """
     return EventStream(_events(sandbox, query.requests, query.deliveries))
 
 
 async def _events(sandbox: Target, last_request: int, last_delivery: int) -> AsyncGenerator[bytes, None]:
     """Yield events until the reader is gone."""
-    seen = -1
     changes = sandbox.context.changes
     while True:
-        if changes.count == seen:
-            yield b": still here\n\n"
-        else:
-            seen = changes.count
-            requests = latest_requests(sandbox, after=last_request, take=MAX_ROWS)
-            deliveries = latest_deliveries(sandbox, after=last_delivery, take=MAX_ROWS)
-            last_request = requests[-1].number if requests else last_request
-            # Deliveries are numbered from 1 again after a reset.
-            last_delivery = len(sandbox.context.store.extras["deliveries"])
-            change = {"requests": len(sandbox.requests), "deliveries": last_delivery}
-            rows = [*(("request", row) for row in requests), *(("delivery", row) for row in deliveries)]
-            yield b"".join(_event(name, data) for name, data in [*rows, ("change", change)])
-            await asyncio.sleep(PAUSE)
+        seen = changes.count
+        requests = latest_requests(sandbox, after=last_request, take=MAX_ROWS)
+        deliveries = latest_deliveries(sandbox, after=last_delivery, take=MAX_ROWS)
+        last_request = requests[-1].number if requests else last_request
+        last_delivery = deliveries[-1].number if deliveries else last_delivery
+        change = {"requests": sandbox.requests.first_number, "deliveries": sandbox.context.deliveries.first_number}
+        rows = [*(("request", row) for row in requests), *(("delivery", row) for row in deliveries)]
+        yield b"".join(_event(name, data) for name, data in [*rows, ("change", change)])
+        await asyncio.sleep(PAUSE)
         await changes.wait_after(seen, HEARTBEAT)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from calcom_async.sandbox.http.changes import Changes
+from calcom_async.sandbox.http.delivery_log import DeliveryLog
 from calcom_async.sandbox.http.events import EventBus
 from calcom_async.sandbox.http.server_kind import ServerKind
 from calcom_async.sandbox.state.clock import Clock
@@ -35,6 +36,7 @@ class Context:
     events: EventBus
     changes: Changes
     """Is notified of every recorded request and webhook delivery."""
+    deliveries: DeliveryLog
     base_url: Callable[[], str]
     """Returns the base URL, which is known only while the sandbox runs."""
     spawn: Callable[[Coroutine[Any, Any, None]], None]

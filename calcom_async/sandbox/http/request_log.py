@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from calcom_async.sandbox.http.faults import path_pattern
@@ -48,6 +51,11 @@ class RequestLog(list[RecordedRequest]):
         self._recorded = 0
         self._changed = threading.Condition()
 
+    @property
+    def first_number(self) -> int:
+        """The number of the earliest request that is kept, or of the next one if there is none."""
+        return self[0].number if self else self._recorded + 1
+
     def record(
         self, request: HttpRequest, response: HttpResponse, *, time: datetime, seconds: float, fault: int | None
     ) -> None:
@@ -84,12 +92,34 @@ class RequestLog(list[RecordedRequest]):
         verb, pattern = method.upper(), path_pattern(path)
         return [
             request
-            for request in list(self)  # another thread may append
-            if request.number > after
-            and verb in {"*", request.method}
-            and status in {None, request.status}
-            and pattern.fullmatch(request.path)
+            for request in self._after(after)
+            if verb in {"*", request.method} and status in {None, request.status} and pattern.fullmatch(request.path)
         ]
+
+    def counter(self, count: int, *, method: str, path: str, status: int | None, after: int) -> Callable[[], bool]:
+        """Return a function that says whether `count` requests match, for calling it after each request.
+
+        It looks only at new requests: a look at all 20,000 at each request of a load test would take all the time.
+        """
+        matching = partial(self.matching, method=method, path=path, status=status)
+        found, seen = 0, after
+
+        def enough() -> bool:
+            """Count the new matches. If that seems enough, count all of them, since the log may have been cleared."""
+            nonlocal found, seen
+            latest = max(seen, self._recorded)
+            found += len(matching(after=seen))
+            seen = latest
+            if found >= count:
+                found = len(matching(after=after))
+            return found >= count
+
+        return enough
+
+    def _after(self, number: int) -> list[RecordedRequest]:
+        """Return the requests with a number above this one."""
+        requests = list(self)  # another thread may append
+        return requests[bisect_right(requests, number, key=attrgetter("number")) :]
 
     def wait_for(
         self,
@@ -105,14 +135,10 @@ class RequestLog(list[RecordedRequest]):
 
         In a coroutine call it with `asyncio.to_thread`, so that the client in the same event loop goes on.
         """
-
-        def matching() -> list[RecordedRequest]:
-            """Return the requests that match now."""
-            return self.matching(method=method, path=path, status=status, after=after)
-
+        enough = self.counter(count, method=method, path=path, status=status, after=after)
         with self._changed:
-            self._changed.wait_for(lambda: len(matching()) >= count, timeout)
-        found = matching()
+            self._changed.wait_for(enough, timeout)
+        found = self.matching(method=method, path=path, status=status, after=after)
         if len(found) < count:
             wanted = f"{method.upper()} {path}" + ("" if status is None else f" with status {status}")
             latest = ", ".join(f"{request.method} {request.path} {request.status}" for request in self[-5:])

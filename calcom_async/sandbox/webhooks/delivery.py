@@ -12,7 +12,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ import aiohttp
 import msgspec
 
 from calcom_async.sandbox.http.context import Context
+from calcom_async.sandbox.http.delivery_log import Delivery
 from calcom_async.sandbox.state.clock import iso
 from calcom_async.sandbox.state.store import Store
 
@@ -29,32 +30,6 @@ NO_SECRET = "no-secret-provided"  # noqa: S105 - what the server writes where th
 FLAT = frozenset({"MEETING_STARTED", "MEETING_ENDED"})
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 _VARIABLE = re.compile(r"\{\{\{?\s*([^{}\s]+)\s*\}?\}\}")
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A delivery: the request, and the status of the response.
-
-    `status` is None if there was no response; `error` says why, also for addresses that are not loopback.
-    """
-
-    webhook_id: str
-    url: str
-    trigger: str
-    headers: dict[str, str]
-    body: bytes
-    status: int | None
-    error: str | None = None
-
-    @property
-    def json(self) -> Any:
-        """The decoded body."""
-        return msgspec.json.decode(self.body)
-
-
-def deliveries(store: Store) -> list[Delivery]:
-    """Return the completed deliveries in order of completion."""
-    return list(store.extras["deliveries"].values())
 
 
 def deliver(context: Context, trigger: str, payload: Mapping[str, Any], scope: Mapping[str, Any]) -> None:
@@ -222,11 +197,10 @@ async def redeliver(context: Context, delivery: Delivery) -> Delivery:
 
 
 def _record(context: Context, delivery: Delivery) -> Delivery:
-    """Keep a completed delivery."""
-    kept = context.store.extras["deliveries"]
-    kept[len(kept)] = delivery
+    """Keep a completed delivery, and return it with its number."""
+    recorded = context.deliveries.record(delivery)
     context.changes.notify()
-    return delivery
+    return recorded
 
 
 async def _post(url: str, headers: dict[str, str], body: bytes) -> tuple[int | None, str | None]:
