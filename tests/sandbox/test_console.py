@@ -7,6 +7,7 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import chromium
 import pytest
@@ -14,7 +15,7 @@ from control_client import ControlClient
 
 from calcom_async import ApiError, Calcom
 from calcom_async.models import Attendee
-from calcom_async.sandbox import Sandbox
+from calcom_async.sandbox import Delivery, Sandbox, world as declared
 from calcom_async.sandbox.control import stream
 from calcom_async.sandbox.control.console import console_file
 from calcom_async.sandbox.control.target import EventStream
@@ -59,7 +60,7 @@ def test_the_page_needs_no_token_and_runs_only_its_own_script(sandbox):
     policy = page.headers["Content-Security-Policy"]
     assert "script-src 'self'" in policy
     assert "default-src 'none'" in policy
-    assert control.send("GET", "/calendar?start=2026-12-07T00:00:00Z").status == 401
+    assert control.send("GET", "/calendar?start=2026-12-07T00:00:00Z&end=2026-12-08T00:00:00Z").status == 401
 
 
 def test_the_page_is_not_served_to_foreign_hosts(control):
@@ -71,21 +72,38 @@ def test_the_page_is_not_served_to_foreign_hosts(control):
 
 
 def test_the_calendar_has_bookings_and_free_slots(sandbox, control):
-    """The calendar of some days has the bookings that overlap them, and the free slots of the event type."""
-    view = control.get("/calendar?start=2026-12-07T00:00:00Z&days=2&eventTypeId=1")
+    """The calendar of some days has the bookings in them, and the free slots of the event type."""
+    view = control.get("/calendar?start=2026-12-07T00:00:00Z&end=2026-12-09T00:00:00Z&eventTypeId=1")
     assert [choice["owner"] for choice in view["eventTypes"]] == [*["ana"] * 3, "Sales"]
     assert {"2026-12-07", "2026-12-08"} == {slot["start"][:10] for slot in view["slots"]}
     assert view["slots"][0] == {"start": "2026-12-07T10:00:00.000Z", "end": "2026-12-07T10:30:00.000Z"}
     start, end = MONDAY.replace(hour=0), MONDAY.replace(hour=0) + timedelta(days=2)
-    overlapping = {b.uid for b in sandbox.store.bookings.values() if b.start <= end and b.end >= start}
+    overlapping = {b.uid for b in sandbox.store.bookings.values() if b.start < end and b.end > start}
     assert {booking["uid"] for booking in view["bookings"]} == overlapping
     assert not sandbox.requests
+
+
+def test_a_booking_that_only_touches_the_range_is_not_in_it(sandbox, control):
+    """The calendar leaves out bookings that end when the range starts, and those that start when it ends."""
+    booking = next(iter(sandbox.store.bookings.values()))
+    start, end = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (booking.start, booking.end))
+    day_before, day_after = (
+        f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+        for moment in (booking.start - timedelta(days=1), booking.end + timedelta(days=1))
+    )
+    found = [
+        booking.uid in {row["uid"] for row in control.get(f"/calendar?start={first}&end={last}")["bookings"]}
+        for first, last in ((start, end), (day_before, start), (end, day_after))
+    ]
+    assert found == [True, False, False]
 
 
 def test_the_calendar_shows_a_bounded_number_of_bookings(monkeypatch):
     """The calendar returns at most so many bookings, and says how many more there are."""
     monkeypatch.setattr("calcom_async.sandbox.control.calendar.MAX_BOOKINGS", 2)
-    view = ControlClient(Sandbox(bookings=500, now=MONDAY)).get("/calendar?start=2026-11-20T00:00:00Z&days=31")
+    view = ControlClient(Sandbox(bookings=500, now=MONDAY)).get(
+        "/calendar?start=2026-11-20T00:00:00Z&end=2026-12-21T00:00:00Z"
+    )
     assert len(view["bookings"]) == 2
     assert view["more"] > 2
 
@@ -93,15 +111,18 @@ def test_the_calendar_shows_a_bounded_number_of_bookings(monkeypatch):
 @pytest.mark.parametrize(
     ("query", "status"),
     [
-        ("start=2026-12-07", 400),
-        ("start=2026-12-07T00:00:00", 400),
-        ("start=9999-12-31T00:00:00Z", 400),
-        ("start=2026-12-07T00:00:00Z&days=32", 400),
-        ("start=2026-12-07T00:00:00Z&eventTypeId=99", 404),
+        ("start=2026-12-07T00:00:00Z", 400),
+        ("start=2026-12-07&end=2026-12-08T00:00:00Z", 400),
+        ("start=2026-12-07T00:00:00&end=2026-12-08T00:00:00Z", 400),
+        ("start=9999-12-30T00:00:00Z&end=9999-12-31T00:00:00Z", 400),
+        ("start=0001-01-01T00:00:00Z&end=0001-01-02T00:00:00Z", 400),
+        ("start=2026-12-07T00:00:00Z&end=2026-12-07T00:00:00Z", 400),
+        ("start=2026-12-07T00:00:00Z&end=2027-01-09T00:00:00Z", 400),
+        ("start=2026-12-07T00:00:00Z&end=2026-12-08T00:00:00Z&eventTypeId=99", 404),
     ],
 )
 def test_a_bad_range_is_rejected(control, query, status):
-    """A start without a time zone, a range that is too long and an unknown event type are errors."""
+    """A time without a time zone, a range that is empty or too long and an unknown event type are errors."""
     assert control.send("GET", f"/calendar?{query}").status == status
 
 
@@ -135,16 +156,29 @@ async def test_the_stream_sends_what_is_new(sandbox, control):
     assert [data.get("path") for _, data in second] == ["/v2/teams", None]
     sandbox.reset()
     sandbox.context.changes.notify()
-    assert parsed(await anext(events)) == [("change", {"requests": 0, "deliveries": 0})]
+    assert parsed(await anext(events)) == [("change", {"requests": 3, "deliveries": 1})]
     await events.aclose()
 
 
-async def test_a_silent_stream_sends_comments(sandbox, monkeypatch):
-    """Without changes the stream sends a comment now and then, so that both sides notice a lost connection."""
+async def test_a_reset_is_seen_although_requests_go_on(sandbox):
+    """The stream says which requests and deliveries a reset has removed, although there are new ones since."""
+    delivery = Delivery("id", "http://127.0.0.1:1/", "BOOKING_CREATED", {}, b"{}", 200)
+    events = stream.read_events(sandbox, stream.EventsQuery()).events
+    for number in (1, 2):
+        record(sandbox)
+        sandbox.deliveries.record(delivery)
+        rows = parsed(await anext(events))
+        assert [data.get("number") for _, data in rows] == [number, number, None]
+        assert rows[-1] == ("change", {"requests": number, "deliveries": number})
+        sandbox.reset()
+    await events.aclose()
+
+
+async def test_a_silent_stream_goes_on(sandbox, monkeypatch):
+    """Without a request the stream sends a change now and then: Python code may have changed something."""
     monkeypatch.setattr(stream, "HEARTBEAT", 0.0)
     events = stream.read_events(sandbox, stream.EventsQuery()).events
-    await anext(events)
-    assert await anext(events) == b": still here\n\n"
+    assert await anext(events) == await anext(events)
     await events.aclose()
 
 
@@ -249,6 +283,46 @@ async def test_a_person_changes_and_restores_the_sandbox(open_console):
         await page.click("#reset")
         await page.wait_for("document.querySelector('#counts').textContent.includes('bookings: 5')")
         await page.wait_for("document.querySelectorAll('#request-rows tr').length === 0")
+
+
+@needs_chromium
+@pytest.mark.slow
+@pytest.mark.parametrize("sunday", ["2026-03-29", "2026-10-25"])
+async def test_a_week_with_a_change_of_the_clocks_is_whole(open_console, sunday):
+    """In any time zone the week has all bookings of its seven days, and one over midnight is in both days."""
+    midnight = datetime.fromisoformat(sunday).replace(tzinfo=ZoneInfo("Europe/Rome"))
+    monday = midnight - timedelta(days=6)
+    inside = [monday, midnight - timedelta(minutes=15), midnight.replace(hour=2), midnight.replace(hour=23, minute=15)]
+    outside = [monday - timedelta(minutes=30), midnight + timedelta(days=1)]
+    attendees = [declared.Attendee(name="Ada", email="ada@example.com")]
+    world = declared.World(
+        users=[declared.User(username="ana")],
+        event_types=[declared.EventType(slug="talk", owner="ana", length_in_minutes=30)],
+        bookings=[
+            declared.Booking(event_type="ana/talk", start=start, attendees=attendees) for start in [*inside, *outside]
+        ],
+    )
+    with Sandbox(now=monday.replace(hour=10), world=world) as sandbox:
+        page = await open_console(sandbox)
+        await page.run("document.querySelector('#zone').value = 'Europe/Rome'")
+        await page.run("document.querySelector('#zone').dispatchEvent(new Event('change'))")
+        script = "[...document.querySelectorAll('.day')].map(day => day.querySelectorAll('.booking').length)"
+        await page.wait_for(f"'' + {script} === '1,0,0,0,0,1,3'")
+        summary = await page.run("document.querySelector('#week-summary').textContent")
+        assert summary.startswith("4 bookings")
+
+
+@needs_chromium
+@pytest.mark.slow
+async def test_the_page_shows_changes_made_in_python(open_console, monkeypatch):
+    """A fault that Python code adds, and a clock that it moves, appear without a request."""
+    monkeypatch.setattr(stream, "HEARTBEAT", 0.1)
+    with Sandbox(now=MONDAY) as sandbox:
+        page = await open_console(sandbox)
+        sandbox.faults.add("GET", "/v2/me", status=503)
+        sandbox.clock.move(days=1)
+        await page.wait_for("document.querySelector('#fault-rows').textContent.includes('status 503')")
+        await page.wait_for("document.querySelector('#now').textContent.startsWith('2026-12-08')")
 
 
 @needs_chromium

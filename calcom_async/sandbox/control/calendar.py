@@ -1,4 +1,4 @@
-"""The calendar of the console: bookings and free slots of a range of days."""
+"""The calendar of the console: bookings and free slots of a time range."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from calcom_async.sandbox.event_types.records import EventType, is_team_event_ty
 from calcom_async.sandbox.http.errors import HttpError
 from calcom_async.sandbox.slots.availability import free_slots
 from calcom_async.sandbox.state.booking import Booking
-from calcom_async.sandbox.state.clock import iso
+from calcom_async.sandbox.state.clock import EARLIEST, LATEST, iso
 from calcom_async.sandbox.state.store import Store
 
 OPERATIONS = Operations()
 MAX_BOOKINGS = 1_000
+MAX_RANGE = timedelta(days=32)
 
 
 class CalendarQuery(Body):
-    """A range of days, and the event type whose free slots to return."""
+    """A time range of at most 32 days, and the event type whose free slots to return."""
 
     start: Annotated[datetime, Meta(tz=True, examples=["2026-12-01T00:00:00Z"])]
-    days: Annotated[int, Meta(ge=1, le=31)] = 7
+    end: Annotated[datetime, Meta(tz=True, examples=["2026-12-08T00:00:00Z"])]
     event_type_id: int | None = None
 
 
@@ -72,14 +73,17 @@ class CalendarView(View):
 
 @OPERATIONS.add("GET", "/calendar")
 def read_calendar(sandbox: Target, query: CalendarQuery) -> CalendarView:
-    """Read the bookings of some days, and the free slots of an event type. Nothing is recorded or counted."""
+    """Read the bookings in a time range, and the free slots of an event type. Nothing is recorded or counted."""
+    if not EARLIEST <= query.start < query.end <= LATEST:
+        message = f"query: start must be before end, both between {iso(EARLIEST)} and {iso(LATEST)}"
+        raise ControlError(HTTPStatus.BAD_REQUEST, message)
+    if query.end - query.start > MAX_RANGE:
+        raise ControlError(HTTPStatus.BAD_REQUEST, f"query: end must be at most {MAX_RANGE.days} days after start")
     store = sandbox.context.store
-    try:
-        end = query.start + timedelta(days=query.days)
-        bookings = store.bookings.between(query.start, end)
-    except OverflowError:
-        raise ControlError(HTTPStatus.BAD_REQUEST, "query: start is out of range") from None
-    slots, problem = _slots(sandbox, query, end)
+    # Bookings that end when the range starts are not in it, nor those that start when it ends.
+    touching = store.bookings.between(query.start, query.end)
+    bookings = [booking for booking in touching if booking.start < query.end and booking.end > query.start]
+    slots, problem = _slots(sandbox, query)
     return CalendarView(
         event_types=[_choice(store, record) for record in store.event_types.values()],
         bookings=[_booking_view(store, booking) for booking in bookings[:MAX_BOOKINGS]],
@@ -89,7 +93,7 @@ def read_calendar(sandbox: Target, query: CalendarQuery) -> CalendarView:
     )
 
 
-def _slots(sandbox: Target, query: CalendarQuery, end: datetime) -> tuple[list[SlotView], str | None]:
+def _slots(sandbox: Target, query: CalendarQuery) -> tuple[list[SlotView], str | None]:
     """Return the free slots, and why there are none if the event type has none that can be computed."""
     if query.event_type_id is None:
         return [], None
@@ -98,10 +102,10 @@ def _slots(sandbox: Target, query: CalendarQuery, end: datetime) -> tuple[list[S
     if event_type is None:
         raise ControlError(HTTPStatus.NOT_FOUND, f"there is no event type {query.event_type_id}")
     try:
-        days = free_slots(context.store, context.clock, event_type, query.start, end)
+        days = free_slots(context.store, context.clock, event_type, query.start, query.end)
     except HttpError as error:
         return [], error.message
-    free = [slot for slots in days.values() for slot in slots if slot.start < end]
+    free = [slot for slots in days.values() for slot in slots if slot.start < query.end]
     return [SlotView(start=iso(slot.start), end=iso(slot.end)) for slot in free], None
 
 

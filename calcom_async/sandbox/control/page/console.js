@@ -137,6 +137,13 @@ function calendarItems(view) {
   return [...bookings, ...slots].sort((one, other) => one.start - other.start || one.end - other.end);
 }
 
+// Return the items of a day with their place in it: `top` and `bottom` in milliseconds after midnight. What goes on after
+// midnight is in both days.
+function itemsOfDay(items, day) {
+  const placed = items.map(item => ({...item, top: Math.max(item.localStart - day, 0), bottom: Math.min(item.localEnd - day, DAY)}));
+  return placed.filter(item => item.localStart < day + DAY && item.localEnd > day);
+}
+
 function showItem(item, firstHour) {
   const {row} = item;
   const kind = row ? `booking ${row.status}` : "free";
@@ -151,8 +158,8 @@ function showItem(item, firstHour) {
     node.title = `${range} free`;
     node.append(element("span", {textContent: range}));
   }
-  const minutes = (item.localStart - midnight(item.localStart)) / 60_000 - firstHour * 60;
-  const style = {top: minutes, length: Math.max((item.end - item.start) / 60_000, 24)};
+  const minutes = item.top / 60_000 - firstHour * 60;
+  const style = {top: minutes, length: Math.max((item.bottom - item.top) / 60_000, 24)};
   for (const [name, value] of Object.entries(style)) node.style.setProperty(`--${name}`, `${value * PIXELS_PER_HOUR / 60 - 1}px`);
   node.style.setProperty("--lane", item.lane);
   node.style.setProperty("--lanes", item.lanes);
@@ -160,15 +167,14 @@ function showItem(item, firstHour) {
 }
 
 function showWeek(view) {
-  const items = calendarItems(view);
-  for (const item of items) item.localStart = local(item.start);
-  const inDay = items.map(item => item.localStart - midnight(item.localStart));
-  const hours = items.flatMap((item, index) => [inDay[index] / 3_600_000, (inDay[index] + item.end - item.start) / 3_600_000]);
-  const firstHour = Math.floor(Math.min(8, ...hours)), lastHour = Math.min(24, Math.ceil(Math.max(18, ...hours)));
+  const items = calendarItems(view).map(item => ({...item, localStart: local(item.start), localEnd: local(item.end)}));
+  const byDay = Array.from({length: 7}, (_, index) => itemsOfDay(items, weekStart + index * DAY));
+  const hours = byDay.flat().flatMap(item => [item.top / 3_600_000, item.bottom / 3_600_000]);
+  const firstHour = Math.floor(Math.min(8, ...hours)), lastHour = Math.ceil(Math.max(18, ...hours));
   const today = midnight(local(sandboxNow()));
   const days = [];
-  for (let day = weekStart; day < weekStart + 7 * DAY; day += DAY) {
-    const ofDay = items.filter(item => midnight(item.localStart) === day);
+  for (const [index, ofDay] of byDay.entries()) {
+    const day = weekStart + index * DAY;
     assignLanes(ofDay);
     const title = new Intl.DateTimeFormat("en-GB", {timeZone: "UTC", weekday: "short", day: "numeric", month: "short"}).format(day);
     const list = element("ol", {}, ...ofDay.map(item => showItem(item, firstHour)));
@@ -197,7 +203,9 @@ function showEventTypes(choices) {
 
 async function loadWeek() {
   weekStart ??= midnight(local(sandboxNow()));
-  const query = new URLSearchParams({start: new Date(instant(weekStart)).toISOString(), days: 7});
+  // In the weeks that change to and from summer time, seven days are not 168 hours.
+  const [start, end] = [weekStart, weekStart + 7 * DAY].map(day => new Date(instant(day)).toISOString());
+  const query = new URLSearchParams({start, end});
   if ($("event-type").value) query.set("eventTypeId", $("event-type").value);
   let view;
   try {
@@ -223,7 +231,7 @@ $("event-type").addEventListener("change", event => {
   event.target.dataset.touched = "yes";
   attempt(loadWeek);
 });
-$("zone").replaceChildren(...[...new Set(["UTC", browserZone])].map(name => element("option", {textContent: name})));
+$("zone").replaceChildren(...[...new Set(["UTC", browserZone, ...Intl.supportedValuesOf("timeZone")])].map(name => element("option", {textContent: name})));
 $("zone").addEventListener("change", event => {
   zone = event.target.value;
   attempt(loadWeek);
@@ -369,9 +377,16 @@ function scheduleRefresh() {
   })();
 }
 
-function onChange(counts) {
-  if (counts.requests === 0) { requests = []; showRequests(); }
-  if (counts.deliveries < (deliveries.at(-1)?.number ?? 0)) { deliveries = []; showDeliveries(); }
+// `first` has the numbers of the first request and delivery that a reset has not removed.
+function onChange(first) {
+  if (requests[0]?.number < first.requests) {
+    requests = requests.filter(request => request.number >= first.requests);
+    showRequests();
+  }
+  if (deliveries[0]?.number < first.deliveries) {
+    deliveries = deliveries.filter(delivery => delivery.number >= first.deliveries);
+    showDeliveries();
+  }
   scheduleRefresh();
 }
 
@@ -392,7 +407,9 @@ async function follow() {
   const response = await fetch(`/_sandbox/events?${query}`, {headers: token ? {Authorization: `Bearer ${token}`} : {}});
   if (response.status === 401) return askForToken();
   if (!response.ok) throw new Error(`status ${response.status}`);
+  $("kind").textContent = (await api("GET", "/server")).kind;
   setConnection("live", "Live");
+  notify("");
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
@@ -412,9 +429,7 @@ function setConnection(state, text) {
 }
 
 async function run() {
-  const server = await api("GET", "/server");
-  $("kind").textContent = server.kind;
-  $("url").textContent = server.url;
+  $("url").textContent = `${location.origin}/v2`;
   for (let pause = 500; ; pause = Math.min(2 * pause, 10_000)) {
     const started = Date.now();
     try {
