@@ -7,6 +7,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import chain, repeat
 from typing import Any
 from urllib.parse import parse_qs
@@ -118,7 +119,7 @@ NEW = {
 }  # fmt: skip
 
 
-moment = datetime.fromisoformat
+moment = cache(datetime.fromisoformat)
 
 
 def iso(second: float) -> str:
@@ -180,8 +181,8 @@ class TestSchedule:
 
         async def main() -> None:
             server = SimulatedServer()
-            for number in range(40):
-                server.set(f"u{number}", at=-number)
+            for number in range(300):
+                server.set(f"u{number}", at=-30 * number)
             await read_for(server.watcher(), 30)
             first = len(server.queries)
             watcher = server.watcher(since=BEGINNING)
@@ -315,6 +316,22 @@ class TestRestart:
 
         run(main(), start=0.0)
 
+    def test_half_a_reschedule_is_not_covered(self) -> None:
+        """While the old booking of a reschedule waits for the new one, the watermark does not pass it."""
+
+        async def main() -> None:
+            server = SimulatedServer()
+            server.set("old", at=-3600)
+            later(100, server.set, "old", status="cancelled", rescheduledToUid="new")
+            later(150, server.set, "b")
+            watcher = server.watcher()
+            assert short(await read_for(watcher, 300)) == [("created", "b")]
+            assert watcher.watermark == BEGINNING + timedelta(seconds=100)
+            assert short(await read_for(watcher, 300)) == [("rescheduled", "new")]
+            assert watcher.watermark == BEGINNING + timedelta(seconds=150)
+
+        run(main(), start=0.0)
+
     @pytest.mark.parametrize("seed", range(5))
     def test_nothing_is_lost_across_restarts(self, seed: int) -> None:
         """Across crashes at any time, the last delivered state of each booking is its final one."""
@@ -373,6 +390,21 @@ class TestBacklog:
             assert watcher.watermark
             assert before < watcher.watermark
             assert 20 <= len(server.queries) < loop_time() + 16
+
+        run(main(), start=0.0)
+
+    def test_a_backlog_of_bookings_without_an_update_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """If one of the two lists is read in parts, the other one does not hide what is left of it."""
+        monkeypatch.setattr(booking_watcher, "MAX_REQUESTS", 2)
+
+        async def main() -> None:
+            server = SimulatedServer()
+            for number in range(1500):
+                server.set(f"u{number:04}", at=-20_000 + number)
+                server.rows[f"u{number:04}"]["updatedAt"] = None
+            server.set("last", at=-10)
+            watcher = server.watcher(since=BEGINNING - timedelta(days=1))
+            assert len({change.uid for change in await read_for(watcher, 600)}) == 1501
 
         run(main(), start=0.0)
 

@@ -40,11 +40,12 @@ def watch(
     time_zone: TimeZoneOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON text per line.")] = False,
 ) -> None:
-    """Print bookings that are created, rescheduled, cancelled, confirmed, rejected or updated.
+    """Print what happens to bookings.
 
-    Each line is the change, the start, the uid and the title of a booking, until Ctrl-C. With --json, each line has the
-    change, both uids, and the booking. Several changes between two polls are one line. Deleted bookings are not
-    noticed. After a restart with --since or --state, the changes of the 5 minutes before can come again.
+    Each line is the change (created, rescheduled, cancelled, confirmed, rejected or updated), the start, the uid and
+    the title of a booking, until Ctrl-C. With --json, each line has the change, both uids and the booking. Several
+    changes between two polls are one line. Deleted bookings are not noticed. After a restart with --since or --state,
+    the changes of the 5 minutes before can come again.
 
     calcom-async bookings watch --json --state bookings.watch
     """
