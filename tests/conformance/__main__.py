@@ -3,15 +3,17 @@ r"""Does a server answer as a real Cal.com server did? Sends public API calls an
     cd tests
     python -m conformance https://cal.example.com/v2 --key cal_... --other-key cal_... --record FOLDER
     python -m conformance http://127.0.0.1:8765/v2 --key cal_sandbox --other-key cal_sandbox_bo --recorded FOLDER
-    python -m conformance http://127.0.0.1:8765/v2 --suite organization --key cal_sandbox --member-key cal_sandbox_cy \
-        --outsider-key sandbox-access-token --organization-slug sandbox-org --client-id sandbox-client \
-        --client-secret sandbox-secret --code 123456 --answer sales --recorded FOLDER
+    python -m conformance https://cal.example.com/v2 --suite organization --key cal_... --member-key cal_... \
+        --outsider-key cal_... --organization-slug example --client-id ... --client-secret ... --recorded FOLDER
 
 The suite `user` creates a schedule, event types, webhooks and bookings of its own, and removes the first three again.
 It needs an account without other bookings in the week that is nine weeks ahead.
 
-The suite `organization` creates users, teams and much more in an organization with a platform plan and a routing form,
-and removes nearly all of it again. Requests that need an option that is not given are left out.
+The suite `organization` is for an organization that serves for tests only: it creates users, teams and much more, and
+when it disconnects Google Meet, Cal.com deletes the links in the event types of the owner. The organization needs a
+platform plan and a routing form, and its owner a connected Google Calendar.
+
+Requests that need an option that is not given are left out.
 
 `--record` writes the responses of a server to a folder, one JSON file per request, without keys and other secrets;
 `--recorded` compares with such a folder. The exit code is 0 if there is a reason for every difference.
@@ -30,7 +32,8 @@ OPTIONS = {
     "key": "API key of a user; for an organization, of its owner",
     "other_key": "API key of another user",
     "member_key": "API key of a member of the organization, not an admin",
-    "outsider_key": "API key or access token of a user outside the organization",
+    "outsider_key": "API key of a user in another organization, which is not a platform",
+    "expired_token": "access token of a managed user that has expired",
     "organization_slug": "slug of the organization",
     "client_id": "id of a platform client of the organization",
     "client_secret": "secret of this client",

@@ -30,7 +30,11 @@ class Difference(NamedTuple):
 FREE = (".metadata", ".response", "[].bookingFieldsResponses")
 """Objects whose fields are those that clients have sent; the bookings of a list are of many clients."""
 HEADERS = ("x-ratelimit-limit-default", "x-request-id", "etag", "content-type")
-TEXTS = re.compile(r"^body\.(status|message|error\.(code|message|details\.(message|error)|details))$")
+TEXTS = re.compile(
+    r"^body\.(status|message|error\.(code|message|details\.(message|error)|details))$|\.constraints\.\w+$"
+    r"|^body\.data\.(status|role|customRoleId|type|schedulingType)$"
+)
+"""The texts that are compared: those of errors, and words of a single object that have a meaning."""
 VALUES = (
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "UUID"),
     (re.compile(r"\b(?=\w*\d)(?=\w*[A-Z])[1-9A-HJ-NP-Za-km-z]{20,22}\b"), "UID"),
@@ -42,7 +46,7 @@ VALUES = (
 
 
 def differences(recorded: ServerResponse, actual: ServerResponse) -> list[Difference]:
-    """Return where a response differs from the recorded one: status, headers, fields, types and texts of errors.
+    """Return where a response differs from the recorded one: status, headers, fields, types and some texts.
 
     Other values are not compared, and neither are fields that are null or lists that are empty on one side.
     """

@@ -49,6 +49,11 @@ STEPS = (
         "org_team_conferencing_oauth_callback_301_bad_state",
         TEAM + "/conferencing/zoom/oauth/callback" + NO_STATE,
     ),
+    # --- Google Meet, for which the owner has connected a Google Calendar
+    post("conferencing_connect_google_meet", "/conferencing/google-meet/connect"),
+    delete("conferencing_disconnect", "/conferencing/google-meet/disconnect"),
+    post("exp_disconnect_2_connect", TEAM + "/conferencing/google-meet/connect"),
+    delete("exp_disconnect_3_disconnect", TEAM + "/conferencing/google-meet/disconnect"),
     # --- Stripe
     get("stripe_connect", "/stripe/connect" + PAGES),
     get("stripe_connect_401", "/stripe/connect", key=None),

@@ -87,5 +87,6 @@ STEPS = (
     get("org_team_booking_references", TEAM + "/bookings/{turn}/references", BOOKINGS),
     get("org_team_booking_references_400", TEAM + "/bookings/{turn}/references?type=fax", BOOKINGS),
     get("bookings_list_foreign_team", "/bookings?teamsIds={team}&take=2", BOOKINGS, key="outsider_key"),
+    get("bookings_498_token_expired", "/bookings", BOOKINGS, key="expired_token"),
     post("bookings_cancel_roundrobin", "/bookings/{turn}/cancel", {"cancellationReason": "ill"}, BOOKINGS),
 )

@@ -20,24 +20,6 @@ DIFFERENCES: dict[str, dict[str, str]] = {
 """Name of the exchange -> place -> why the sandbox differs there."""
 
 NOT_REPEATED: dict[str, str] = {
-    "bookings_498_token_expired": "needs an access token that has expired; test_auth.py has it",
     "stripe_check_400_invalid_credential": "needs a Stripe account whose connection is broken",
-    **dict.fromkeys(
-        (
-            "conferencing_connect_google_meet",
-            "conferencing_disconnect",
-            "exp_disconnect_2_connect",
-            "exp_disconnect_3_disconnect",
-        ),
-        "needs a connected Google Calendar; test_connections.py has it",
-    ),
-    **dict.fromkeys(
-        (
-            "oauth_client_webhooks_delete_all_403_other_org",
-            "oauth_client_webhooks_list_403_other_org",
-            "oauth_clients_get_403_other_org",
-        ),
-        "needs an owner of an organization that is no platform; test_oauth_clients.py has it",
-    ),
 }
 """Recorded exchanges that the script does not repeat, and why."""

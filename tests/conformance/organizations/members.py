@@ -56,8 +56,6 @@ USERS = (
     post("org_memberships_create_400_role", ORG + "/memberships", {"userId": "{helper}", "role": "CHIEF"}),
     get("org_memberships_list_400", ORG + "/memberships?take=abc"),
     get("org_memberships_get_403_member", MEMBERSHIP, key="member_key"),
-    patch("org_memberships_update", MEMBERSHIP, {"role": "ADMIN"}),
-    patch("org_memberships_update_400", MEMBERSHIP, {"role": "CHIEF"}),
     delete("org_memberships_delete_403_member", MEMBERSHIP, key="member_key"),
     # --- schedules
     post(
@@ -108,6 +106,8 @@ USERS = (
 END = (
     delete("org_user_schedules_delete", MEMBER_SCHEDULES + "/{schedule}", SCHEDULES),
     delete("org_user_schedules_delete_400_again", MEMBER_SCHEDULES + "/{schedule}", SCHEDULES),
+    patch("org_memberships_update", MEMBERSHIP, {"role": "ADMIN"}),
+    patch("org_memberships_update_400", MEMBERSHIP, {"role": "CHIEF"}),
     delete("org_memberships_delete", MEMBERSHIP),
     delete("org_users_delete", USER),
     delete("org_users_delete_403_again", USER),

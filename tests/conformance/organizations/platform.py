@@ -50,6 +50,7 @@ STEPS = (
     get("oauth_clients_list", CLIENTS, key=CLIENT),
     get("oauth_clients_list_401_personal_key", CLIENTS),
     get("oauth_clients_get", CLIENTS + "/{client_id}"),
+    get("oauth_clients_get_403_other_org", CLIENTS + "/{client_id}", key="outsider_key"),
     patch("oauth_clients_update", ONE, {"name": "Third client", "areEmailsEnabled": True}),
     patch("oauth_clients_update_400", ONE, {"redirectUris": "x"}),
     delete("oauth_clients_delete", ONE),
@@ -69,6 +70,7 @@ STEPS = (
     ),
     post("oauth_client_webhooks_create_400", CLIENT_WEBHOOKS, {"triggers": ["NOPE"]}, key=CLIENT),
     get("oauth_client_webhooks_list", CLIENT_WEBHOOKS, key=CLIENT),
+    get("oauth_client_webhooks_list_403_other_org", CLIENT_WEBHOOKS, key="outsider_key"),
     get("oauth_client_webhooks_get", CLIENT_WEBHOOKS + "/{client_webhook}", key=CLIENT),
     get("oauth_client_webhooks_get_404", CLIENT_WEBHOOKS + "/nope", key=CLIENT),
     patch("oauth_client_webhooks_update", CLIENT_WEBHOOKS + "/{client_webhook}", {"active": False}, key=CLIENT),
@@ -83,6 +85,7 @@ STEPS = (
             key=CLIENT,
         )
     ),
+    delete("oauth_client_webhooks_delete_all_403_other_org", CLIENT_WEBHOOKS, key="outsider_key"),
     delete("oauth_client_webhooks_delete_all", CLIENT_WEBHOOKS, key=CLIENT),
     # --- managed users
     post(
