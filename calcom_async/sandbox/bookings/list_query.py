@@ -102,10 +102,20 @@ def list_bookings(call: Call, form: Form, reach: BookingScope) -> Page:
     values = form.read({name: value for name, value in call.fields.items() if name in form.fields})
     query = read_query(call.store, values)
     # Giving a sort order switches off the default one of the status.
-    rows = ordered(call.store, reach, query.order)
-    selection = select(call.store, rows, query, call.clock.now())
+    selection = select(call.store, _candidates(call.store, reach, query), query, call.clock.now())
     items = [booking_view(call.store, booking) for booking in selection.rows]
     return Page.of(items, total=selection.total, take=query.take, skip=query.skip)
+
+
+def _candidates(store: Store, scope: BookingScope, query: BookingQuery) -> list[Booking]:
+    """Return the bookings of a scope that may match a query, in its order: few if it has a uid or an address."""
+    if query.uid:
+        few = [booking] if (booking := store.bookings.get(query.uid)) else []
+    elif query.attendee_email:
+        few = store.bookings.attended_by(query.attendee_email)
+    else:
+        return ordered(store, scope, query.order)
+    return sorted(filter(scope.covers, few), key=query.order.key)
 
 
 def ordered(store: Store, reach: BookingScope, order: Order) -> list[Booking]:

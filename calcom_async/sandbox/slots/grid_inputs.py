@@ -165,28 +165,30 @@ def _busy_bookings(
     """
     email = store.users[host_id]["email"]
     buffers = _Buffers(store.event_types)
-    seats = seat_count(event_type)
-    blocking = {"accepted", "pending"} if _blocks_unconfirmed(event_type) else {"accepted"}
+    first, last, own_id, seats = loaded.first, loaded.last, event_type["id"], seat_count(event_type)
+    blocks_unconfirmed = _blocks_unconfirmed(event_type)
     busy: list[BusyBooking] = []
     merged: dict[tuple[int, int], tuple[datetime, datetime]] = {}
     for booking in store.bookings.of_person(host_id, email, loaded.start, loaded.end):
-        if booking.status not in blocking:
+        event_type_id = booking.event_type_id
+        # A pending booking blocks its own event type alone, and only if the policy says so. The host's other event
+        # types can still be booked then.
+        if (status := booking.status) != "accepted" and not (
+            status == "pending" and blocks_unconfirmed and event_type_id == own_id
+        ):
             continue
-        own = booking.event_type_id == event_type["id"]
-        # A pending booking blocks its own event type alone. The host's other event types can still be booked then.
-        if booking.status == "pending" and not own:
-            continue
-        start, end, around = booking.start, booking.end, buffers[booking.event_type_id]
+        start, end, around = booking.start, booking.end, buffers[event_type_id]
         # The server counts bookings here, not attendees: one booking stays open, however full it is.
-        open_seat = own and seats > 1 and bool(booking.seats)
-        moving = booking.uid == moving_uid
-        if open_seat or moving or start > loaded.last or end < loaded.first:
+        open_seat = seats > 1 and event_type_id == own_id and bool(booking.seats)
+        moving = moving_uid is not None and booking.uid == moving_uid
+        if open_seat or moving or start > last or end < first:
             busy.append(_busy_booking(start, end, around, open_seat=open_seat, moving=moving))
             continue
         known = merged.get(around)
-        if known is None or start > known[1]:
-            if known is not None:
-                busy.append(_busy_booking(*known, around))
+        if known is None:
+            merged[around] = start, end
+        elif start > known[1]:
+            busy.append(_busy_booking(*known, around))
             merged[around] = start, end
         elif end > known[1]:
             merged[around] = known[0], end
