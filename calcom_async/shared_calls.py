@@ -18,7 +18,7 @@ class SharedCall:
     def __init__(self, work: Coroutine[Any, Any, Response]) -> None:
         self._task = asyncio.create_task(work)
         self._traceback: TracebackType | None = None
-        self.callers = 0
+        self.callers: int = 0
 
     @property
     def is_running(self) -> bool:

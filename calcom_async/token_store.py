@@ -74,7 +74,7 @@ class SharedTokens:
         if given is None:
             raise ConfigError("a token store needs the refresh token as well")
         self.store = store
-        self.is_synchronized = False
+        self.is_synchronized: bool = False
         """Whether the store was read, and has the pair in use."""
         self._is_unstored = False
         self._given = fingerprint(given)
