@@ -103,8 +103,11 @@ def test_a_token_is_printed_once(started: list[Sandbox]) -> None:
     [
         (["--host", "0.0.0.0"], "--host 0.0.0.0 is reachable from other machines. Add --allow-remote to allow that"),
         (["--host", "example.com"], "--host example.com is reachable from other machines. Add --allow-remote"),
-        (["--key", "secret"], "--key must begin with cal_ and have no spaces"),
-        (["--key", "cal_a b"], "--key must begin with cal_ and have no spaces"),
+        (["--key", "secret"], "--key must begin with cal_, and be printable ASCII without spaces"),
+        (["--key", "cal_a b"], "--key must begin with cal_, and be printable ASCII without spaces"),
+        (["--host", ""], "--host must be an address, got an empty text"),
+        (["--control-token", ""], "--control-token must be printable ASCII without spaces, and must not be empty"),
+        (["--control-token", "a\nb"], "--control-token must be printable ASCII without spaces, and must not be empty"),
         (["--empty", "--bookings", "3"], "--world, --empty and --bookings exclude each other"),
         (["--world", "missing.json"], "cannot read missing.json: No such file or directory"),
         (["--world", "wrong.json"], "cannot load wrong.json: there is no user 'ana' - at `$.eventTypes[0].owner`"),

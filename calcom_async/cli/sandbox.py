@@ -69,11 +69,17 @@ def sandbox(
     seed: Annotated[
         int, typer.Option(metavar="N", help="Seed of the sample data. The same seed creates the same data.")
     ] = 0,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Rate limit, in requests per window.")] = 120,
-    window: Annotated[float, typer.Option(metavar="SECONDS", min=0.001, help="Length of the rate limit window.")] = 60,
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1_000_000, help="Rate limit, in requests per window.")
+    ] = 120,
+    window: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.001, max=86_400, help="Length of the rate limit window.")
+    ] = 60,
     block: Annotated[
         float,
-        typer.Option(metavar="SECONDS", min=0, help="How long requests are rejected after the limit is exceeded."),
+        typer.Option(
+            metavar="SECONDS", min=0, max=86_400, help="How long requests are rejected after the limit is exceeded."
+        ),
     ] = 60,
     ties: Annotated[bool, typer.Option("--ties", help="Create many bookings with equal times.")] = False,
     legacy_formats: Annotated[
@@ -96,10 +102,14 @@ def sandbox(
         from calcom_async.sandbox.webhooks.delivery import is_loopback_host
         from calcom_async.sandbox.world import WorldError
 
+        if not host:
+            raise ConfigError("--host must be an address, got an empty text")
         if not (allow_remote or is_loopback_host(host)):
             raise ConfigError(f"--host {host} is reachable from other machines. Add --allow-remote to allow that")
-        if not key.startswith("cal_") or not key.isascii() or not key.isprintable() or " " in key:
-            raise ConfigError("--key must begin with cal_ and have no spaces")
+        if not key.startswith("cal_") or not _is_header_token(key):
+            raise ConfigError("--key must begin with cal_, and be printable ASCII without spaces")
+        if control_token is not None and not _is_header_token(control_token):
+            raise ConfigError("--control-token must be printable ASCII without spaces, and must not be empty")
         if sum(option is not None and option is not False for option in (world, empty, bookings)) > 1:
             raise ConfigError("--world, --empty and --bookings exclude each other")
         try:
@@ -140,6 +150,11 @@ def sandbox(
             threading.Event().wait()
     except KeyboardInterrupt:
         stderr.print("stopped")
+
+
+def _is_header_token(text: str) -> bool:
+    """Return whether a text can be sent as a key or a token: it has printable ASCII characters only, and no spaces."""
+    return text.isascii() and text.isprintable() and " " not in text and bool(text)
 
 
 def _declared(file: Path | None, *, empty: bool) -> World | None:

@@ -74,7 +74,7 @@ class Runtime:
         self._stopping = asyncio.Event()
         # The default of Node.js, which the real server sends in its Keep-Alive header.
         server = web.Server(
-            self._handler, request_factory=partial(_Request, loop=self._loop), keepalive_timeout=5.0, access_log=None
+            self._respond, request_factory=partial(_Request, loop=self._loop), keepalive_timeout=5.0, access_log=None
         )
         listener = await self._loop.create_server(server, self._host, self.port)
         self.port = listener.sockets[0].getsockname()[1]
@@ -83,6 +83,13 @@ class Runtime:
             await self._stopping.wait()
         finally:
             await self._close(listener, server)
+
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Handle a request. A client that hangs up while it sends a body is not an error to log."""
+        try:
+            return await self._handler(request)
+        except ConnectionError:
+            return web.Response()
 
     async def _close(self, listener: asyncio.Server, server: web.Server) -> None:
         """Close the listener, the tasks and the connections."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from functools import cache, partial
@@ -114,6 +115,8 @@ class Sandbox:
     ) -> None:
         if not allow_remote and not is_loopback_host(host):
             raise ValueError(f"host must be a loopback address unless allow_remote is set, got {host!r}")
+        if control_token is not None and not re.fullmatch(r"[\x21-\x7e]+", control_token):
+            raise ValueError("control_token must be printable ASCII without spaces, and must not be empty")
         if not api_key.startswith(KEY_PREFIX):
             raise ValueError(f"api_key must begin with {KEY_PREFIX}")
         if world is not None and bookings:
@@ -186,7 +189,7 @@ class Sandbox:
     def url(self) -> str:
         """The base URL for a client, `http://127.0.0.1:PORT/v2`."""
         # A client on this machine cannot connect to the address that means all of its addresses.
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104
+        host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104
         return f"http://{f'[{host}]' if ':' in host else host}:{self._running.port}/v2"
 
     def reset(self) -> None:

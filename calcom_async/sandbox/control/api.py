@@ -27,7 +27,7 @@ from calcom_async.sandbox.control import (
 from calcom_async.sandbox.control.console import console_file
 from calcom_async.sandbox.control.operations import ControlError, Operation, Operations, find
 from calcom_async.sandbox.control.target import EventStream, Target
-from calcom_async.sandbox.http.messages import HttpRequest, HttpResponse, json_response, read_request
+from calcom_async.sandbox.http.messages import HttpRequest, HttpResponse, finish, json_response, read_request
 from calcom_async.sandbox.webhooks.delivery import is_loopback_host
 
 log: logging.Logger = logging.getLogger("calcom_async.sandbox")
@@ -92,7 +92,7 @@ class ControlApi:
         sent = web.Response(status=response.status, body=response.body, headers=_HEADERS | response.headers)
         if response.body:
             sent.headers["Content-Type"] = response.content_type
-        return sent
+        return await finish(request, sent)
 
     async def respond(self, request: HttpRequest) -> HttpResponse | EventStream:
         """Return the response to a request to `/_sandbox`."""
@@ -138,7 +138,10 @@ class ControlApi:
         if not self._remote and not is_loopback_host(_host_name(host)):
             raise ControlError(HTTPStatus.FORBIDDEN, "the Host header must be that of the sandbox")
         origin = headers.get("Origin")
-        if origin is not None and origin.lower() not in {f"http://{host.lower()}", f"https://{host.lower()}"}:
+        foreign = origin is not None and origin.lower() not in {f"http://{host.lower()}", f"https://{host.lower()}"}
+        # Browsers send no Origin with the GET of an image or a script. A link of another page to the console may work.
+        embedded = headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}
+        if foreign or (embedded and headers.get("Sec-Fetch-Mode") != "navigate"):
             raise ControlError(HTTPStatus.FORBIDDEN, "web pages of other origins may not control the sandbox")
 
     def _check_token(self, headers: Mapping[str, str]) -> None:
@@ -155,6 +158,8 @@ async def _send_events(request: web.BaseRequest, stream: EventStream) -> web.Str
     response = web.StreamResponse(headers=_HEADERS)
     response.content_type = "text/event-stream"
     await response.prepare(request)
+    if request.method == "HEAD":
+        return response
     async with aclosing(stream.events) as events:
         try:
             async for event in events:

@@ -165,8 +165,14 @@ async def send_response(request: web.BaseRequest, response: HttpResponse, fault:
     reason = "unknown" if response.status == 498 else None
     if fault is not None and fault.truncated:
         return await _send_half(request, response, headers)
-    sent = web.Response(status=response.status, body=response.body, headers=headers, reason=reason)
-    if response.status >= 400 and "Content-Encoding" in request.headers:
+    return await finish(
+        request, web.Response(status=response.status, body=response.body, headers=headers, reason=reason)
+    )
+
+
+async def finish(request: web.BaseRequest, sent: web.Response) -> web.Response:
+    """Send a response at once and close the connection, if the rest of the body of the request must not be read."""
+    if sent.status >= 400 and "Content-Encoding" in request.headers:
         # aiohttp would decompress and discard the rest of the body, which may be a million times its size.
         sent.headers["Connection"] = "close"
         await sent.prepare(request)
