@@ -87,6 +87,23 @@ def test_bounds_on_the_sort_key_equal_a_scan(field, descending):
     assert [key(booking) for booking in selected] == sorted((key(booking) for booking in selected), reverse=descending)
 
 
+@pytest.mark.parametrize("name", sorted(STATUSES))
+@pytest.mark.parametrize("descending", [False, True])
+def test_a_status_in_an_order_by_start_equals_a_scan(name, descending):
+    """The rows that end on the right side of now are found by bisection, as a pass over the rows finds them."""
+    dice = random.Random(f"{name}{descending}")
+    statuses, series = ["accepted", "pending", "cancelled"], [None, "r"]
+    store, order = Store(), Order("start", descending=descending)
+    for number in range(200):
+        start, length = NOW + timedelta(minutes=dice.randrange(-90, 60)), timedelta(minutes=dice.randrange(60))
+        more = {"status": dice.choice(statuses), "recurring_uid": dice.choice(series), "end": start + length}
+        store.add_booking(booking(number, start, **more))
+    rows = store.bookings.ordered("all", order.key)
+    found = STATUSES[name].within(list(filter(STATUSES[name].covers, rows)), order, NOW, store.bookings.longest)
+    assert found == [row for row in rows if STATUSES[name](row, NOW)]
+    assert 0 < len(found) < 200
+
+
 @pytest.mark.parametrize(("direction", "expected"), [(False, ["old", "new", "null"]), (True, ["null", "new", "old"])])
 def test_a_null_sorts_above_every_time(direction, expected):
     """Rows that were never updated come last by update ascending and first descending, as in PostgreSQL."""

@@ -1,7 +1,7 @@
 """Filters, sort orders and pages of booking lists, over records in memory.
 
-Reading 100,000 bookings takes 400 pages. A page that filters only on its sort key is therefore found by bisection.
-Other filters take one pass over the rows.
+Reading 100,000 bookings takes 400 pages. A page that filters only on its sort key, or on one status in an order by
+start, is therefore found by bisection. Other filters take one pass over the rows.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
-from math import inf
+from datetime import datetime, timedelta
+from math import inf, nextafter
 from sys import float_info
+from typing import Literal
 
 from calcom_async.sandbox.bookings.views import INACTIVE
 from calcom_async.sandbox.state.booking import Booking
@@ -159,20 +160,48 @@ def _any_status(statuses: tuple[str, ...], now: datetime) -> Keep:
     return lambda booking: any(test(booking, now) for test in tests)
 
 
-def _upcoming(booking: Booking, now: datetime) -> bool:
-    """Return whether a booking counts as upcoming; pending occurrences of a series do not."""
-    # Every status counts to the end of a meeting: one that runs now is upcoming. Pending ones are upcoming as well.
-    if booking.end < now:
-        return False
-    return booking.status == "accepted" if booking.recurring_uid else booking.status not in INACTIVE
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A status of lists: what a booking must be at any time, and on which side of now it must end."""
+
+    covers: Keep
+    ends: Literal["ahead", "past"] | None = None
+
+    def __call__(self, booking: Booking, now: datetime) -> bool:
+        """Return whether a booking has this status."""
+        return self.covers(booking) and self.in_time(booking, now)
+
+    def in_time(self, booking: Booking, now: datetime) -> bool:
+        """Return whether a booking ends on the right side of now: one that ends at this moment is on both."""
+        if self.ends is None:
+            return True
+        return booking.end >= now if self.ends == "ahead" else booking.end <= now
+
+    def within(self, rows: list[Booking], order: Order, now: datetime, longest: timedelta) -> list[Booking]:
+        """Return the rows that end on the right side, of rows in an order by start; `longest` bounds their lengths."""
+        if self.ends is None:
+            return rows
+        # What starts after now ends after it, and what started long ago has ended. Only the rows between are examined.
+        earlier, later = (now - longest).timestamp(), now.timestamp()
+        before = order.window(rows, -MAX_TIMESTAMP, nextafter(earlier, -inf))
+        between = [booking for booking in order.window(rows, earlier, later) if self.in_time(booking, now)]
+        after = order.window(rows, nextafter(later, inf), MAX_TIMESTAMP)
+        sure = after if self.ends == "ahead" else before
+        return between + sure if (self.ends == "ahead") != order.descending else sure + between
 
 
-STATUSES: dict[str, Callable[[Booking, datetime], bool]] = {
-    "upcoming": _upcoming,
-    "recurring": lambda booking, now: (
-        booking.recurring_uid is not None and booking.end >= now and booking.status not in INACTIVE
+STATUSES: dict[str, Status] = {
+    # Every status counts to the end of a meeting: one that runs now is upcoming. Pending ones are upcoming as well,
+    # except occurrences of a series.
+    "upcoming": Status(
+        lambda booking: booking.status == "accepted" if booking.recurring_uid else booking.status not in INACTIVE,
+        "ahead",
     ),
-    "past": lambda booking, now: booking.end <= now and booking.status not in INACTIVE,
-    "cancelled": lambda booking, _: booking.status in INACTIVE,
-    "unconfirmed": lambda booking, now: booking.status == "pending" and booking.end >= now,
+    "recurring": Status(
+        lambda booking: booking.recurring_uid is not None and booking.status not in INACTIVE,
+        "ahead",
+    ),
+    "past": Status(lambda booking: booking.status not in INACTIVE, "past"),
+    "cancelled": Status(lambda booking: booking.status in INACTIVE),
+    "unconfirmed": Status(lambda booking: booking.status == "pending", "ahead"),
 }

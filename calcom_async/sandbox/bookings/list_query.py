@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from calcom_async.sandbox.bookings import filters
 from calcom_async.sandbox.bookings.filters import BookingQuery, Bounds, Order, select
 from calcom_async.sandbox.bookings.permissions import BookingScope
 from calcom_async.sandbox.bookings.times import read_time
@@ -102,20 +104,36 @@ def list_bookings(call: Call, form: Form, reach: BookingScope) -> Page:
     values = form.read({name: value for name, value in call.fields.items() if name in form.fields})
     query = read_query(call.store, values)
     # Giving a sort order switches off the default one of the status.
-    selection = select(call.store, _candidates(call.store, reach, query), query, call.clock.now())
+    now = call.clock.now()
+    rows, remaining = _candidates(call.store, reach, query, now)
+    selection = select(call.store, rows, remaining, now)
     items = [booking_view(call.store, booking) for booking in selection.rows]
     return Page.of(items, total=selection.total, take=query.take, skip=query.skip)
 
 
-def _candidates(store: Store, scope: BookingScope, query: BookingQuery) -> list[Booking]:
-    """Return the bookings of a scope that may match a query, in its order: few if it has a uid or an address."""
+def _candidates(
+    store: Store, scope: BookingScope, query: BookingQuery, now: datetime
+) -> tuple[list[Booking], BookingQuery]:
+    """Return the bookings of a scope that may match a query, in its order, and the query without what they fulfill."""
     if query.uid:
         few = [booking] if (booking := store.bookings.get(query.uid)) else []
     elif query.attendee_email:
         few = store.bookings.attended_by(query.attendee_email)
+    elif len(query.statuses) == 1 and query.order.field == "start":
+        return _of_status(store, scope, query, now), replace(query, statuses=(), sort=query.order)
     else:
-        return ordered(store, scope, query.order)
-    return sorted(filter(scope.covers, few), key=query.order.key)
+        return ordered(store, scope, query.order), query
+    return sorted(filter(scope.covers, few), key=query.order.key), query
+
+
+def _of_status(store: Store, scope: BookingScope, query: BookingQuery, now: datetime) -> list[Booking]:
+    """Return the bookings of a scope with the only status of a query."""
+    [name] = query.statuses
+    status, order = filters.STATUSES[name], query.order
+    rows = store.bookings.ordered(
+        (scope, order, name), order.key, lambda booking: scope.covers(booking) and status.covers(booking)
+    )
+    return status.within(rows, order, now, store.bookings.longest)
 
 
 def ordered(store: Store, reach: BookingScope, order: Order) -> list[Booking]:

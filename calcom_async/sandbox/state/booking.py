@@ -15,7 +15,7 @@ from collections.abc import (
     ValuesView,
 )
 from copy import deepcopy
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 from weakref import ref
@@ -142,6 +142,11 @@ class Bookings(MutableMapping[str, Booking]):
     def between(self, start: datetime, end: datetime) -> list[Booking]:
         """Return the bookings of any host that overlap a time range."""
         return self._group("all").between(None, start, end)
+
+    @property
+    def longest(self) -> timedelta:
+        """A length that no booking exceeds."""
+        return self._group("all").longest(None)
 
     def hosted_by(self, user_id: int, start: datetime, end: datetime) -> list[Booking]:
         """Return the bookings that overlap a time range and that a user organizes or hosts."""

@@ -71,15 +71,21 @@ class GroupIndex(Generic[R]):
         """Return the rows of a group."""
         return self._groups.get(value, ())
 
+    def longest(self, value: Hashable) -> timedelta:
+        """Return a length that no row of a group exceeds."""
+        if value not in self._longest:
+            if value not in self._groups:
+                return timedelta()
+            self._longest[value] = max(row.end - row.start for row in self._groups[value])
+        return self._longest[value]
+
     def between(self, value: Hashable, start: datetime, end: datetime) -> list[R]:
         """Return the rows of a group that overlap a time range; only for groups sorted by start."""
         rows = self._groups.get(value)
         if not rows:
             return []
-        if value not in self._longest:
-            self._longest[value] = max(row.end - row.start for row in rows)
         # A row that overlaps the range may start before it, by the longest length at most.
-        first = bisect_left(rows, start - self._longest[value], key=_start)
+        first = bisect_left(rows, start - self.longest(value), key=_start)
         last = bisect_right(rows, end, lo=first, key=_start)
         inside = min(bisect_left(rows, start, lo=first, key=_start), last)
         return [*(row for row in rows[first:inside] if row.end >= start), *rows[inside:last]]
