@@ -56,7 +56,7 @@ class Roles(Resource):
         return await self._patch(Role, "/roles/{}", role_id, body=body)
 
     async def delete(self, role_id: str) -> Role:
-        """Delete a role. Returns the deleted role."""
+        """Delete a role. Returns the deleted role, without its permissions."""
         return await self._delete(Role, "/roles/{}", role_id)
 
     # Permissions

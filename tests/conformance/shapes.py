@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 
@@ -57,7 +58,7 @@ def differences(recorded: ServerResponse, actual: ServerResponse) -> list[Differ
         for name in HEADERS
         if _presence(recorded, name) != _presence(actual, name)
     ]
-    return [*found, *_compare("body", recorded.body, actual.body)]
+    return [*found, *_compare("body", [recorded.body], [actual.body])]
 
 
 def _presence(response: ServerResponse, name: str) -> str:
@@ -68,28 +69,42 @@ def _presence(response: ServerResponse, name: str) -> str:
     return "missing" if value is None else "sent"
 
 
-def _compare(where: str, recorded: Any, actual: Any) -> Iterator[Difference]:
-    """Yield the differences of two JSON values."""
-    if recorded is None or actual is None or where.endswith(FREE):
+def _compare(where: str, recorded: list[Any], actual: list[Any]) -> Iterator[Difference]:
+    """Yield the differences of the JSON values at one place: one value each, or those of all rows of a list."""
+    recorded, actual = ([value for value in values if value is not None] for values in (recorded, actual))
+    if not recorded or not actual or where.endswith(FREE):
         return
-    if _kind(recorded) != _kind(actual):
-        yield Difference(where, _kind(recorded), _kind(actual))
-    elif isinstance(recorded, dict):
-        # The days of a search are names of fields, and depend on the day.
-        if all(re.fullmatch(r"\d{4}-\d\d-\d\d", name) for name in [*recorded, *actual]):
-            recorded, actual = {"DAY": [*recorded.values()]}, {"DAY": [*actual.values()]}
-        for name in sorted({*recorded, *actual}):
-            if name not in actual:
-                yield Difference(f"{where}.{name}", _kind(recorded[name]), "missing")
-            elif name not in recorded:
-                yield Difference(f"{where}.{name}", "missing", _kind(actual[name]))
-            else:
-                yield from _compare(f"{where}.{name}", recorded[name], actual[name])
-    elif isinstance(recorded, list):
-        if recorded and actual:
-            yield from _compare_rows(f"{where}[]", recorded, actual)
-    elif TEXTS.match(where) and _text(recorded) != _text(actual):
-        yield Difference(where, _text(recorded), _text(actual))
+    if {*map(_kind, recorded)}.isdisjoint(map(_kind, actual)):
+        yield Difference(where, _kinds(recorded), _kinds(actual))
+        return
+    yield from _compare_objects(where, _only(dict, recorded), _only(dict, actual))
+    yield from _compare(f"{where}[]", [*chain(*_only(list, recorded))], [*chain(*_only(list, actual))])
+    if TEXTS.search(where) and (texts := _texts(recorded)) != (actual_texts := _texts(actual)):
+        yield Difference(where, " | ".join(texts), " | ".join(actual_texts))
+
+
+def _compare_objects(where: str, recorded: list[Any], actual: list[Any]) -> Iterator[Difference]:
+    """Yield the differences of objects. A field that only some of them have may be missing in all of the others."""
+    if not recorded or not actual:
+        return
+    names = {*chain(*recorded, *actual)}
+    # The days of a search are names of fields, and depend on the day.
+    if all(re.fullmatch(r"\d{4}-\d\d-\d\d", name) for name in names):
+        names = {"DAY"}
+        recorded, actual = ([{"DAY": [*row.values()]} for row in rows] for rows in (recorded, actual))
+    for name in sorted(names):
+        values, actual_values = ([row[name] for row in rows if name in row] for rows in (recorded, actual))
+        if values and actual_values:
+            yield from _compare(f"{where}.{name}", values, actual_values)
+        elif len(values) == len(recorded):
+            yield Difference(f"{where}.{name}", _kinds(values), "missing")
+        elif len(actual_values) == len(actual):
+            yield Difference(f"{where}.{name}", "missing", _kinds(actual_values))
+
+
+def _only(kind: type, values: list[Any]) -> list[Any]:
+    """Return the values of one type."""
+    return [value for value in values if isinstance(value, kind)]
 
 
 def _kind(value: Any) -> str:
@@ -98,24 +113,14 @@ def _kind(value: Any) -> str:
     return kinds.get(type(value), "null")
 
 
-def _compare_rows(where: str, recorded: list[Any], actual: list[Any]) -> Iterator[Difference]:
-    """Yield how the rows of two lists differ. A field that only some rows have may be missing in all of the others."""
-    for difference in _compare(where, _merged(recorded), _merged(actual)):
-        name = difference.where.removeprefix(f"{where}.")
-        rows = recorded if difference.actual == "missing" else actual
-        is_optional = "missing" in (difference.recorded, difference.actual) and not all(name in row for row in rows)
-        if "." in name or not is_optional:
-            yield difference
+def _kinds(values: list[Any]) -> str:
+    """Return the JSON types of values."""
+    return " | ".join(sorted({*map(_kind, values)}))
 
 
-def _merged(rows: list[Any]) -> Any:
-    """Return one row with the fields of all rows, since a field may be missing in some."""
-    if not all(isinstance(row, dict) for row in rows):
-        return rows[0]
-    merged: dict[str, Any] = {}
-    for row in rows:
-        merged |= {name: value for name, value in row.items() if value is not None or name not in merged}
-    return merged
+def _texts(values: list[Any]) -> list[str]:
+    """Return the different texts of scalar values."""
+    return sorted({_text(value) for value in values if not isinstance(value, dict | list)})
 
 
 def _text(value: Any) -> str:

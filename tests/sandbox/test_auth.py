@@ -142,13 +142,14 @@ def test_expired_tokens(sandbox):
 
 
 def test_a_refresh_token_works_once(sandbox):
-    """A refresh token works once; its access token lives on; expiries are epoch milliseconds."""
+    """A refresh token works once; its access token lives on; expiries are epoch milliseconds, rounded down."""
     body = {"refreshToken": "sandbox-refresh-token"}
     pair = send_request(sandbox, "POST", REFRESH, body, key=None, headers=ONLY_SECRET).data
     assert send_request(sandbox, "GET", "/v2/me", key=pair["accessToken"]).data["id"] == 4
     assert send_request(sandbox, "GET", "/v2/me", key="sandbox-access-token").status == 200
     left = pair["accessTokenExpiresAt"] / 1000 - sandbox.clock.monotonic()
     assert 59 * 60 - 1 <= left <= 60 * 60
+    assert (pair["accessTokenExpiresAt"] % 60_000, pair["refreshTokenExpiresAt"] % 86_400_000) == (0, 0)
     again = send_request(sandbox, "POST", REFRESH, body, key=None, headers=ONLY_SECRET)
     assert (again.status, again.message) == (400, "Invalid refresh token")
     newer = send_request(

@@ -124,6 +124,22 @@ def test_recorded_responses_are_equal_to_themselves(case, responses, tmp_path):
         (ServerResponse(200, OK, {"metadata": {"a": 1}}), ServerResponse(200, OK, {"metadata": {}}), []),
         (ServerResponse(200, OK, [{"a": 1}, {}]), ServerResponse(200, OK, [{}]), []),
         (ServerResponse(200, OK, [{"a": 1}]), ServerResponse(200, OK, [{}]), ["body[].a: number / missing"]),
+        (ServerResponse(200, OK, [{"a": 1}, {"a": "x"}]), ServerResponse(200, OK, [{"a": "y"}]), []),
+        (
+            ServerResponse(200, OK, [{"a": {"b": 1}}]),
+            ServerResponse(200, OK, [{"a": {}}]),
+            ["body[].a.b: number / missing"],
+        ),
+        (
+            ServerResponse(200, OK, {"data": {"role": "ADMIN"}}),
+            ServerResponse(200, OK, {"data": {"role": "MEMBER"}}),
+            ["body.data.role: ADMIN / MEMBER"],
+        ),
+        (
+            ServerResponse(400, OK, {"errors": [{"constraints": {"isInt": "no integer"}}]}),
+            ServerResponse(400, OK, {"errors": [{"constraints": {"isInt": "no number"}}]}),
+            ["body.errors[].constraints.isInt: no integer / no number"],
+        ),
         (ServerResponse(200, OK, {"2026-12-01": [1]}), ServerResponse(200, OK, {"2027-01-05": [2]}), []),
         (ServerResponse(400, OK, {"message": "id 7"}), ServerResponse(400, OK, {"message": "id 81"}), []),
         (
@@ -134,7 +150,7 @@ def test_recorded_responses_are_equal_to_themselves(case, responses, tmp_path):
     ],
 )
 def test_what_counts_as_a_difference(recorded, actual, found):
-    """Status, headers, fields, types and texts of errors count; values, nulls and optional fields of rows do not."""
+    """Status, headers, fields, types, texts of errors and roles count; values, nulls and optional fields do not."""
     assert [str(difference) for difference in differences(recorded, actual)] == found
 
 

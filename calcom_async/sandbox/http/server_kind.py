@@ -127,6 +127,8 @@ class ServerKind:
     # webhooks
     newer_webhooks: bool = True
     """Whether there are 28 triggers, two payload versions, `time` and `timeUnit`."""
+    unknown_triggers: frozenset[str] = frozenset()
+    """Triggers of older webhooks that the server rejects."""
     checks_webhook_urls: bool = True
     requests_use_templates: bool = True
     """Whether a payload template applies to BOOKING_REQUESTED."""
@@ -191,6 +193,7 @@ SERVER_KINDS: dict[ServerName, ServerKind] = {
         avatars_need_https=True,
         tokens_have_scope=False,
         newer_webhooks=False,
+        unknown_triggers=frozenset({"ROUTING_FORM_FALLBACK_HIT", "WRONG_ASSIGNMENT_REPORT"}),
         checks_webhook_urls=False,
         sends_webhook_version=False,
     ),
@@ -201,6 +204,7 @@ SERVER_KINDS: dict[ServerName, ServerKind] = {
         profile_has_locale=False,
         tokens_have_scope=False,
         newer_webhooks=False,
+        unknown_triggers=frozenset({"ROUTING_FORM_FALLBACK_HIT", "INSTANT_MEETING"}),
         requests_use_templates=False,
     ),
 }

@@ -88,8 +88,8 @@ def update_role(call: Call) -> object:
 @ROUTES.add("DELETE", ORG + ONE)
 @ROUTES.add("DELETE", TEAM + ONE)
 def delete_role(call: Call) -> object:
-    """Delete a custom role and return it."""
-    return _view(call, call.store.roles.pop(_role(call)["id"]))
+    """Delete a custom role and return it, without its permissions."""
+    return _view(call, call.store.roles.pop(_role(call)["id"]) | {"permissions": []})
 
 
 # --- permissions ----------------------------------------------------------------------------------------------------

@@ -60,14 +60,17 @@ def store_tokens(
 ) -> Pair:
     """Create and store a pair for a user, or store the given one."""
     short, long = _LIFETIMES[kind]
-    # The expiry of managed users' access tokens is rounded down to the minute (measured, build of 2025-12).
-    expires = (now + short).replace(second=0, microsecond=0) if kind == "managed" else now + short
+    expires, refresh_expires = now + short, now + long
+    if kind == "managed":
+        # Rounded down to the minute, and to the day (recorded from a self-hosted server of 2025-12).
+        expires = expires.replace(second=0, microsecond=0)
+        refresh_expires = refresh_expires.replace(hour=0, minute=0, second=0, microsecond=0)
     owner = {"kind": kind, "user_id": user_id, "client_id": client_id}
     access, refresh = pair or (_jwt(store, "access_token", owner), _jwt(store, "refresh_token", owner))
     store.access_tokens[access] = owner | {"expires": expires}
     # Third-party tokens are stateless on the real server: a refresh leaves the earlier pairs valid.
-    store.refresh_tokens[refresh] = owner | {"expires": now + long, "access_token": access}
-    return Pair(access, refresh, expires, now + long)
+    store.refresh_tokens[refresh] = owner | {"expires": refresh_expires, "access_token": access}
+    return Pair(access, refresh, expires, refresh_expires)
 
 
 def drop_tokens(store: Store, user_id: int, client_id: str) -> None:

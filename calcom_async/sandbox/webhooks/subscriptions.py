@@ -85,9 +85,10 @@ _LIST = Form(*take_and_skip())
 
 
 @cache
-def _form(*, newer: bool, legacy: bool) -> Form:
-    """Return the form of a create request."""
-    triggers = TRIGGERS + (NEWER_TRIGGERS if newer else ()) + (LEGACY_TRIGGERS if legacy else ())
+def _form(*, newer: bool, legacy: bool, unknown: frozenset[str]) -> Form:
+    """Return the form of a create request, without the triggers that are `unknown`."""
+    known = tuple(trigger for trigger in TRIGGERS if trigger not in unknown)
+    triggers = known + (NEWER_TRIGGERS if newer else ()) + (LEGACY_TRIGGERS if legacy else ())
     delay = (
         Field("time", minimum(1), integer, optional=True),
         Field("timeUnit", one_of(("DAY", "HOUR", "MINUTE")), optional=True),
@@ -217,7 +218,8 @@ def _create(call: Call, scope: WebhookScope, owner_id: Any) -> Webhook:
 
 def _changes(call: Call, scope: WebhookScope, *, update: bool = False) -> dict[str, Any]:
     """Return the changes of a validated body."""
-    form = _form(newer=call.server.newer_webhooks, legacy=call.settings.legacy_formats)
+    server = call.server
+    form = _form(newer=server.newer_webhooks, legacy=call.settings.legacy_formats, unknown=server.unknown_triggers)
     given = (form.partial() if update else form).read(call.body)
     changes = {name: given[name] for name in _CHANGEABLE if name in given and _is_stored(name, given[name])}
     if scope.kind != "organization" and _FOR_ORGANIZATIONS in changes.get("triggers", ()):

@@ -61,7 +61,13 @@ USERS = (
     post(
         "org_user_schedules_create",
         MEMBER_SCHEDULES,
-        {"name": "Long days", "timeZone": "UTC", "isDefault": True, **HOURS},
+        {
+            "name": "Long days",
+            "timeZone": "UTC",
+            "isDefault": True,
+            "overrides": [{"date": "{new_year}", "startTime": "10:00", "endTime": "11:00"}],
+            **HOURS,
+        },
         SCHEDULES,
         schedule="data.id",
     ),
