@@ -125,9 +125,10 @@ def _creations(now: datetime, count: int, *, ties: bool) -> Iterator[datetime]:
     """Return ascending times of the last two years, the last one a minute ago."""
     first, span = now - 2 * YEAR, 2 * YEAR - timedelta(minutes=1)
     distinct = _distinct(count, _TIED_CREATIONS) if ties else count
-    step = int(span / timedelta(milliseconds=1)) / max(1, distinct - 1)
+    millisecond = timedelta(milliseconds=1)
+    step = int(span / millisecond) / max(1, distinct - 1)
     for index in range(count):
-        yield first + timedelta(milliseconds=int(index * distinct // count * step))
+        yield first + millisecond * int(index * distinct // count * step)
 
 
 def _distinct(count: int, shared: int) -> int:
@@ -171,10 +172,10 @@ def _booking(
         description=_one_of(_NOTES, draw()),
         event_type_id=kind.id,
         location="integrations:daily",
-        attendees=tuple(
+        attendees=[
             {"id": next(world.attendee_ids), **visitor}
             for visitor in world.visitors[first_visitor : first_visitor + (3 if seated else 1)]
-        ),
+        ],
         host_ids=world.host_ids,
         ics_uid=f"{uid}@Cal.com",
     )

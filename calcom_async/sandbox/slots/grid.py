@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from calcom_async.sandbox.slots.limits import (
     ALWAYS,
@@ -86,8 +86,7 @@ class EventSettings:
     scheduling: Literal["collective", "roundRobin"] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BusyBooking:
+class BusyBooking(NamedTuple):
     """A booking that blocks time, with the buffers of its own event type.
 
     - `open_seat`: a seated booking of the queried event type; only its buffers block.

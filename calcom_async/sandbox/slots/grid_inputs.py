@@ -15,6 +15,7 @@ from calcom_async.sandbox.slots.grid import BusyBooking, EventSettings, Host
 from calcom_async.sandbox.slots.limits import BookingWindow, Limits, periods
 from calcom_async.sandbox.slots.seats import seat_count
 from calcom_async.sandbox.slots.working_hours import MINUTE, Hours, Override, Schedule, Zone, milliseconds, zone
+from calcom_async.sandbox.state.booking import Booking
 from calcom_async.sandbox.state.store import Store
 
 Wire = dict[str, Any]
@@ -163,13 +164,12 @@ def _busy_bookings(
 
     Bookings with the same buffers that overlap are merged: a week of a crowded calendar has a thousand of them.
     """
-    email = store.users[host_id]["email"]
     buffers = _Buffers(store.event_types)
-    first, last, own_id, seats = loaded.first, loaded.last, event_type["id"], seat_count(event_type)
+    own_id, seats = event_type["id"], seat_count(event_type)
     blocks_unconfirmed = _blocks_unconfirmed(event_type)
     busy: list[BusyBooking] = []
     merged: dict[tuple[int, int], tuple[datetime, datetime]] = {}
-    for booking in store.bookings.of_person(host_id, email, loaded.start, loaded.end):
+    for booking in _considered(store, host_id, loaded, moving_uid):
         event_type_id = booking.event_type_id
         # A pending booking blocks its own event type alone, and only if the policy says so. The host's other event
         # types can still be booked then.
@@ -181,7 +181,7 @@ def _busy_bookings(
         # The server counts bookings here, not attendees: one booking stays open, however full it is.
         open_seat = seats > 1 and event_type_id == own_id and bool(booking.seats)
         moving = moving_uid is not None and booking.uid == moving_uid
-        if open_seat or moving or start > last or end < first:
+        if open_seat or moving:
             busy.append(_busy_booking(start, end, around, open_seat=open_seat, moving=moving))
             continue
         known = merged.get(around)
@@ -193,6 +193,18 @@ def _busy_bookings(
         elif end > known[1]:
             merged[around] = known[0], end
     return busy + [_busy_booking(start, end, around) for around, (start, end) in merged.items()]
+
+
+def _considered(store: Store, host_id: int, loaded: Loaded, moving_uid: str | None) -> list[Booking]:
+    """Return a host's bookings that can block time, and the one that is rescheduled."""
+    email = store.users[host_id]["email"]
+    if moving_uid is None:
+        return store.bookings.of_person(host_id, email, loaded.first, loaded.last)
+    return [
+        booking
+        for booking in store.bookings.of_person(host_id, email, loaded.start, loaded.end)
+        if booking.uid == moving_uid or (booking.start <= loaded.last and booking.end >= loaded.first)
+    ]
 
 
 class _Buffers(dict[int | None, tuple[int, int]]):
