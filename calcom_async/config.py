@@ -185,7 +185,7 @@ def hide_headers(headers: Any) -> Any:
     """Return headers with their values as secrets; anything but a mapping is hidden as a whole."""
     if isinstance(headers, Mapping):
         return {name: Secret(value) for name, value in headers.items()}
-    return Hidden(headers)
+    return headers if isinstance(headers, Hidden) else Hidden(headers)
 
 
 def parse_switch(variable: str, text: str) -> bool:

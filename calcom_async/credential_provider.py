@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from calcom_async.auth import ApiKey, Credentials
-from calcom_async.errors import BadRequestError, ConfigError, UnauthorizedError
+from calcom_async.errors import BadRequestError, ConfigError, TimedOutError, UnauthorizedError
 from calcom_async.responses import Send
 from calcom_async.secret import Hidden, Secret
 
@@ -17,14 +17,16 @@ CredentialsProvider = Callable[[], CredentialsValue | Awaitable[CredentialsValue
 
 MIN_INTERVAL = 60.0
 """Seconds until the function is called again for a key that was rejected and that it still returned."""
+CALL_TIMEOUT = 60.0
+"""Seconds after which an async function is cancelled. The requests that wait for it have no timeout of their own."""
 
 
 class ProvidedCredentials:
     """Credentials that a function returns: at the first request, and again after the server has rejected them.
 
     Concurrent requests share one call. It runs in the event loop: a function that blocks must be a coroutine function,
-    for example with `asyncio.to_thread`. Its exceptions are raised as they are by the requests that wait for it, and
-    the next request calls it again.
+    for example with `asyncio.to_thread`. Its exceptions are raised as they are by the requests that wait for it, a
+    `TimedOutError` if it takes over 60 s, and the next request calls it again.
     """
 
     def __init__(self, provider: CredentialsProvider) -> None:
@@ -102,12 +104,24 @@ class ProvidedCredentials:
     async def _call(self, rejected: str | None) -> None:
         provided: Hidden[Any] = Hidden(self._provider())
         if inspect.isawaitable(provided.reveal()):
-            provided = Hidden(await provided.reveal())
+            provided = Hidden(await _within_timeout(provided.reveal()))
         credentials = _checked(provided)
         self._has_changed = self.current is None or self.current.headers != credentials.headers
         if self._has_changed:
             self.current = credentials
         self._rejected, self._called_at = rejected, asyncio.get_running_loop().time()
+
+
+async def _within_timeout(awaitable: Awaitable[Any]) -> Any:
+    try:
+        async with asyncio.timeout(CALL_TIMEOUT) as timeout:
+            return await awaitable
+    except TimeoutError:
+        if not timeout.expired():  # an error of the function
+            raise
+    raise TimedOutError(
+        f"the function for the credentials has not returned within {CALL_TIMEOUT:.0f} s", sent=False, retryable=False
+    )
 
 
 def _checked(provided: Hidden[Any]) -> Credentials:

@@ -10,6 +10,7 @@ from calcom_async.extras import import_extra
 from calcom_async.secret import Secret, without_frames
 
 with import_extra("a connection to Redis", "redis"):
+    from redis import Redis as BlockingRedis
     from redis.asyncio import Redis
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
@@ -27,6 +28,11 @@ class RedisConnection:
 
     def __init__(self, redis: str | Secret | Redis) -> None:
         redis = Secret(redis) if isinstance(redis, str) else redis
+        is_client = hasattr(redis, "connection_pool") and not isinstance(redis, BlockingRedis)
+        if not (isinstance(redis, Secret) or is_client):
+            raise ConfigError(
+                f"redis must be a URL or a redis.asyncio.Redis, got {type(redis).__module__}.{type(redis).__name__}"
+            )
         self._url = redis if isinstance(redis, Secret) else None
         self._client: Redis = _connect(redis) if isinstance(redis, Secret) else redis
         self._loop: asyncio.AbstractEventLoop | None = None

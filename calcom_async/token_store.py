@@ -69,8 +69,8 @@ class SharedTokens:
     """
 
     def __init__(self, store: TokenStore, given: Secret | None) -> None:
-        if not all(hasattr(store, name) for name in ("lock", "load", "save")):
-            raise ConfigError(f"store must have the methods of TokenStore, got {type(store).__name__}")
+        if isinstance(store, type) or not all(hasattr(store, name) for name in ("lock", "load", "save")):
+            raise ConfigError(f"store must be an object with the methods of TokenStore, got {type(store).__name__}")
         if given is None:
             raise ConfigError("a token store needs the refresh token as well")
         self.store = store
@@ -176,7 +176,7 @@ class FileTokenStore:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         try:
-            self._path: str = os.path.realpath(os.fsdecode(path))
+            self._path: str = os.path.realpath(os.fsdecode(path) or "\0")  # realpath returns the current folder for ""
             os.fsencode(self._path)
         except (TypeError, ValueError):  # realpath raises one for a NUL character
             raise ConfigError(f"FileTokenStore: path must be a path, got {shown(path)}") from None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import pickle
+from functools import partial
 
 import msgspec
 import pytest
 
-from calcom_async import Config, ConfigError
+from calcom_async import Calcom, Config, ConfigError
 from calcom_async.secret import Secret
 
 SECRET = "cal_live_verysecret"
@@ -161,9 +162,10 @@ def test_header_values_are_secrets():
 )
 def test_headers_that_cannot_be_sent(headers, reason):
     """Headers that are invalid, or that the client sets itself, are a ConfigError that shows no value."""
-    with pytest.raises(ConfigError, match=reason) as caught:
-        Config(headers=headers)
-    assert SECRET not in repr(caught.value) + str(caught.value)
+    for create in (Config, partial(Calcom, "cal_x"), Calcom("cal_x").with_options):
+        with pytest.raises(ConfigError, match=reason) as caught:
+            create(headers=headers)
+        assert SECRET not in repr(caught.value) + str(caught.value)
 
 
 def test_a_changed_copy_is_checked():

@@ -18,6 +18,7 @@ from calcom_async import (
     ConfigError,
     PlatformClient,
     Secret,
+    TimedOutError,
     TokenBucket,
     UnauthorizedError,
 )
@@ -174,6 +175,28 @@ def test_an_error_of_the_function_is_raised_as_it_is() -> None:
     credentials = provided(vault)
     run(scene())
     assert vault.calls == 6
+
+
+def test_a_function_that_hangs_is_cancelled() -> None:
+    """It ends after 60 s with an error of ours; a timeout of the function itself stays as it is."""
+
+    async def hang() -> str:
+        if calls:
+            raise inner
+        calls.append(1)
+        await asyncio.sleep(1e9)
+        return "sesame"
+
+    async def scene() -> tuple[list[Any], list[Any]]:
+        return await send_many(server, credentials, 2), await send_many(server, credentials, 2)
+
+    calls: list[int] = []
+    inner, server, credentials = TimeoutError("of the vault"), Server("sesame"), ProvidedCredentials(hang)
+    first, second = run(scene())
+    assert [str(error) for error in first] == ["the function for the credentials has not returned within 60 s"] * 2
+    assert {type(error) for error in first} == {TimedOutError}
+    assert second == [inner, inner]
+    assert server.requests == []
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from auth_server import AuthServer, MemoryStore, process, token
 from fakes import FakeSend, make_call, ok_response
+from redis import Redis as SyncRedis
 from virtual_time import run
 
 from calcom_async import (
@@ -311,12 +312,17 @@ def test_invalid_stores_are_rejected(tmp_path: Path):
         token(tmp_path)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="needs the refresh token"):
         AccessToken("a", store=MemoryStore())
-    for path in (5, "a\0b", "\udcff\ud800"):
+    with pytest.raises(ConfigError, match="methods of TokenStore, got type"):
+        token(MemoryStore)  # type: ignore[arg-type]
+    for path in (5, "", "a\0b", "\udcff\ud800"):
         with pytest.raises(ConfigError, match="path must be a path"):
             FileTokenStore(path)  # type: ignore[arg-type]
     for name in ("", None):
         with pytest.raises(ConfigError, match="name must be a text"):
             RedisTokenStore("redis://localhost", name)  # type: ignore[arg-type]
+    for redis in (None, 5, SyncRedis()):
+        with pytest.raises(ConfigError, match=r"must be a URL or a redis\.asyncio\.Redis, got (builtins|redis)\."):
+            RedisTokenStore(redis, "ana")  # type: ignore[arg-type]
 
 
 def test_waiting_for_a_lock_ends():

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from datetime import datetime
 from hashlib import file_digest
+from math import inf
 from pathlib import Path
 from string import Template
 
@@ -26,7 +27,7 @@ import msgspec
 from calcom_async._version import __version__
 from calcom_async.client import Calcom
 from calcom_async.config import Config
-from calcom_async.errors import ConfigError, InvalidRequestError
+from calcom_async.errors import ConfigError, InvalidRequestError, in_range, shown
 from calcom_async.export.job import DEFAULT_LOOKBACK
 from calcom_async.export.lock import exclusive
 from calcom_async.export.plan import ExportPlan, Segment
@@ -84,8 +85,12 @@ async def partition(cal: Calcom, job: ExportJob, *, shards: int = 8, account: st
     environment, and an API key of the same user from there: `CAL_API_KEY`, or `CAL_API_KEY_ACME` for an `account` such
     as "acme". The shards of several accounts, concatenated, form one data set.
     """
-    if shards < 1:
-        raise InvalidRequestError(f"shards must be an integer >= 1, got {shards}")
+    if not isinstance(job, ExportJob):
+        raise InvalidRequestError(f'job must be an ExportJob, such as ExportJob("bookings"), got {shown(job)}')
+    if not isinstance(shards, int) or not in_range(shards, 1, inf):
+        raise InvalidRequestError(f"shards must be an integer >= 1, got {shown(shards)}")
+    if not isinstance(account, str | None):
+        raise InvalidRequestError(f"account must be a name (str), got {shown(account)}")
     source = job.source(cal)
     plan = await source.plan(since=None, lookback=DEFAULT_LOOKBACK, incremental=False)
     # Shards travel to the workers. A key, and a proxy URL with a password, must not.
@@ -179,6 +184,10 @@ def run_shard(shard: Shard, path: str | os.PathLike[str], *, redis: str | None =
 
     This function blocks until the end. In a coroutine, call it with `asyncio.to_thread`.
     """
+    if not isinstance(shard, Shard):
+        raise InvalidRequestError(f"shard must be one Shard of those that partition returns, got {shown(shard)}")
+    if not isinstance(redis, str | None):
+        raise InvalidRequestError(f"redis must be a URL (str), got {type(redis).__name__}")
     if _is_in_event_loop():
         raise InvalidRequestError("run_shard blocks the event loop: call it with asyncio.to_thread")
     sink = open_sink(path)  # raises for an unknown format before anything runs
@@ -236,7 +245,7 @@ async def _calcom(shard: Shard, redis: str | None) -> AsyncIterator[Calcom]:
     async with AsyncExitStack() as stack:
         key = _expand_env(f"${shard.variable}")
         limiter = None
-        if redis:
+        if redis is not None:  # an empty one is an error, not a run without a shared limit
             with require_extra("a rate limit shared through Redis", "redis"):
                 from calcom_async.redis_rate_limiter import RedisTokenBucket  # noqa: PLC0415 - an extra
 

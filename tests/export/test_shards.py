@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -120,6 +121,13 @@ def test_what_cannot_be_written_is_an_error(sandbox: Sandbox, tmp_path: Path, mo
     with pytest.raises(ExportError, match="cannot write"):
         run_shard(shard, tmp_path / "nowhere" / "part.jsonl")
 
+    with pytest.raises(InvalidRequestError, match="shard must be one Shard"):
+        run_shard([shard], tmp_path / "part.jsonl")  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequestError, match="redis must be a URL"):
+        run_shard(shard, tmp_path / "part.jsonl", redis=5)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="invalid Redis URL"):
+        run_shard(shard, tmp_path / "part.jsonl", redis="")  # of an environment variable that is not set
+
     async def in_a_coroutine() -> None:
         run_shard(shard, tmp_path / "part.jsonl")
 
@@ -130,6 +138,18 @@ def test_what_cannot_be_written_is_an_error(sandbox: Sandbox, tmp_path: Path, mo
         run_shard(shard, tmp_path / "part.jsonl")
     assert sandbox.requests == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_invalid_arguments_of_partition() -> None:
+    """They are errors that name the argument, before a request."""
+    cal = Calcom("cal_x")
+    for arguments, problem in (
+        ({"job": "bookings"}, "job must be an ExportJob, such as ExportJob(\"bookings\"), got 'bookings'"),
+        *(({"shards": shards}, "shards must be an integer >= 1") for shards in (0, "8", 1.5, True, None)),
+        ({"account": 5}, "account must be a name (str), got 5"),
+    ):
+        with pytest.raises(InvalidRequestError, match=re.escape(problem)):
+            asyncio.run(partition(cal, **{"job": BOOKINGS, **arguments}))  # type: ignore[arg-type]
 
 
 def test_shards_need_no_dask() -> None:
