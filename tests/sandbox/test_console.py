@@ -327,6 +327,52 @@ async def test_the_page_shows_changes_made_in_python(open_console, monkeypatch):
 
 @needs_chromium
 @pytest.mark.slow
+async def test_what_a_person_works_with_stays(open_console, monkeypatch):
+    """The focus, an open menu and selected text stay while the page follows the sandbox."""
+    monkeypatch.setattr(stream, "HEARTBEAT", 0.1)
+    with Sandbox(now=MONDAY, bookings=50) as sandbox:
+        sandbox.faults.add("GET", "/v2/me", status=500)
+        page = await open_console(sandbox)
+        await page.click("#state summary")
+        await page.wait_for("document.querySelector('#state pre').textContent")
+        await page.run(
+            "window.kept = ['#event-type option', '#state pre'].map(one => document.querySelector(one).firstChild)"
+        )
+        for selector in (".item.booking button", "#fault-rows button"):
+            await page.wait_for(f"document.querySelector('{selector}')")
+            await page.run(f"window.old = document.querySelector('{selector}'); old.focus()")
+            sandbox.faults.add("GET", "/v2/me", status=501)
+            sandbox.clock.move(days=1)  # other slots are free
+            await page.wait_for("!old.isConnected")
+            assert await page.run(f"document.activeElement === document.querySelector('{selector}')")
+        assert await page.run("kept.every(node => node.isConnected)")
+
+
+@needs_chromium
+@pytest.mark.slow
+async def test_long_names_do_not_widen_the_page(open_console):
+    """A hostile title of an event type or an attendee is text, and the page still fits 400 px."""
+    title = "<img src=x onerror=alert(1)> " + "W" * 220
+    world = declared.World(
+        users=[declared.User(username="ana")],
+        event_types=[declared.EventType(slug="talk", owner="ana", length_in_minutes=30, title=title)],
+        bookings=[
+            declared.Booking(
+                event_type="ana/talk",
+                start=MONDAY + timedelta(hours=1),
+                attendees=[declared.Attendee(name=title, email="ada@example.com")],
+            )
+        ],
+    )
+    with Sandbox(now=MONDAY, world=world) as sandbox:
+        page = await open_console(sandbox, width=400)
+        await page.wait_for("document.querySelector('.item.booking')")
+        assert await page.run("document.documentElement.scrollWidth") <= 400
+        assert not await page.run("document.querySelectorAll('img').length")
+
+
+@needs_chromium
+@pytest.mark.slow
 @pytest.mark.parametrize("dark", [False, True])
 async def test_the_page_fits_and_every_control_has_a_name(open_console, dark):
     """No window from 400 px scrolls sideways, controls have names, and text has the contrast of WCAG AA."""

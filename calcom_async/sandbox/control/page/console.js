@@ -21,6 +21,21 @@ function element(name, properties = {}, ...children) {
   return created;
 }
 
+// Replace the children of a node. The button that has the focus keeps it: it is found by its key.
+function replaceChildren(node, ...children) {
+  const key = node.contains(document.activeElement) && document.activeElement.dataset.key;
+  node.replaceChildren(...children);
+  if (key) [...node.querySelectorAll("[data-key]")].find(child => child.dataset.key === key)?.focus({preventScroll: true});
+}
+
+// Call `show` with a value, unless it is the same as last time: open menus, selected text and the focus stay.
+const lastShown = new Map();
+function showIfChanged(show, value) {
+  const text = JSON.stringify(value);
+  if (lastShown.get(show) !== text) show(value);
+  lastShown.set(show, text);
+}
+
 function notify(message) {
   $("notice").textContent = message;
   $("notice").hidden = !message;
@@ -29,7 +44,8 @@ function notify(message) {
 async function api(method, path, body) {
   const headers = token ? {Authorization: `Bearer ${token}`} : {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  const response = await fetch(`/_sandbox${path}`, {method, headers, body: body && JSON.stringify(body)});
+  const response = await fetch(`/_sandbox${path}`, {method, headers, body: body && JSON.stringify(body)})
+    .catch(() => { throw new Error("The sandbox does not respond."); });
   if (response.status === 401) askForToken();
   const result = response.status === 204 ? null : await response.json();
   if (!response.ok) throw new Error(result.error ?? `status ${response.status}`);
@@ -151,7 +167,7 @@ function showItem(item, firstHour) {
   const range = `${time(item.start)}–${time(item.end)}`;
   if (row) {
     const label = `${range} ${row.title}${row.status === "accepted" ? "" : ` (${row.status})`}`;
-    const button = element("button", {type: "button", title: label, textContent: label});
+    const button = element("button", {type: "button", title: label, textContent: label, dataset: {key: row.uid}});
     button.addEventListener("click", () => showDetails(row.title, row));
     node.append(button);
   } else {
@@ -166,12 +182,11 @@ function showItem(item, firstHour) {
   return node;
 }
 
-function showWeek(view) {
+function showWeek({view, weekStart, today}) {
   const items = calendarItems(view).map(item => ({...item, localStart: local(item.start), localEnd: local(item.end)}));
   const byDay = Array.from({length: 7}, (_, index) => itemsOfDay(items, weekStart + index * DAY));
   const hours = byDay.flat().flatMap(item => [item.top / 3_600_000, item.bottom / 3_600_000]);
   const firstHour = Math.floor(Math.min(8, ...hours)), lastHour = Math.ceil(Math.max(18, ...hours));
-  const today = midnight(local(sandboxNow()));
   const days = [];
   for (const [index, ofDay] of byDay.entries()) {
     const day = weekStart + index * DAY;
@@ -185,7 +200,7 @@ function showWeek(view) {
   const axis = element("div", {className: "axis", ariaHidden: "true"});
   for (let hour = firstHour; hour < lastHour; hour++) axis.append(element("div", {textContent: `${hour}:00`}));
   const scrolled = $("days").scrollTop;
-  $("days").replaceChildren(axis, ...days);
+  replaceChildren($("days"), axis, ...days);
   $("days").scrollTop = scrolled;
   const bookings = `${view.bookings.length + view.more} bookings${view.more ? ` (${view.bookings.length} shown)` : ""}`;
   $("week-summary").textContent = view.problem ?? `${bookings}, ${view.slots.length} free slots`;
@@ -198,10 +213,12 @@ function showEventTypes(choices) {
   // The first choice of a new page is the first event type; later on the choice of the user stays.
   select.value = chosen || (select.dataset.touched ? "" : choices[0]?.id ?? "");
   if (select.selectedIndex < 0) select.value = "";
-  return select.value !== chosen;
 }
 
+let lastLoad = 0;
+
 async function loadWeek() {
+  const load = ++lastLoad;
   weekStart ??= midnight(local(sandboxNow()));
   // In the weeks that change to and from summer time, seven days are not 168 hours.
   const [start, end] = [weekStart, weekStart + 7 * DAY].map(day => new Date(instant(day)).toISOString());
@@ -215,8 +232,11 @@ async function loadWeek() {
     query.delete("eventTypeId");
     view = await api("GET", `/calendar?${query}`);
   }
-  if (showEventTypes(view.eventTypes)) return loadWeek();
-  showWeek(view);
+  if (load !== lastLoad) return; // a later one shows another week, zone or event type
+  const chosen = $("event-type").value;
+  showIfChanged(showEventTypes, view.eventTypes);
+  if ($("event-type").value !== chosen) return loadWeek();
+  showIfChanged(showWeek, {view, weekStart, zone, today: midnight(local(sandboxNow()))});
 }
 
 function moveWeek(days) {
@@ -285,17 +305,17 @@ onClick("clear-requests", () => api("DELETE", "/requests"));
 // ---------------------------------------------------------------- webhook deliveries
 
 function deliveryRow(delivery) {
-  const open = element("button", {type: "button", className: "open", textContent: `${delivery.trigger} ${delivery.url}`});
+  const open = element("button", {type: "button", className: "open", textContent: `${delivery.trigger} ${delivery.url}`, dataset: {key: `open ${delivery.number}`}});
   open.addEventListener("click", () => showDetails(`${delivery.trigger} ${delivery.number}`, delivery));
   const result = element("span", {className: statusClass(delivery.status ?? 0), textContent: delivery.status ?? delivery.error});
-  const again = element("button", {type: "button", textContent: "Redeliver", ariaLabel: `Redeliver ${delivery.trigger} ${delivery.number}`});
+  const again = element("button", {type: "button", textContent: "Redeliver", ariaLabel: `Redeliver ${delivery.trigger} ${delivery.number}`, dataset: {key: `redeliver ${delivery.number}`}});
   again.addEventListener("click", () => attempt(() => api("POST", `/deliveries/${delivery.number}/redeliver`)));
   return element("li", {}, open, result, again);
 }
 
 function showDeliveries() {
   deliveries = deliveries.slice(-MAX_DELIVERIES);
-  $("delivery-rows").replaceChildren(...deliveries.map(deliveryRow).reverse());
+  replaceChildren($("delivery-rows"), ...deliveries.map(deliveryRow).reverse());
   $("no-deliveries").hidden = deliveries.length > 0;
 }
 
@@ -313,13 +333,13 @@ function faultRow(fault) {
   const route = `${fault.method === "*" ? "any method" : fault.method} ${fault.path}`;
   const left = fault.left === null ? "no end" : fault.left === 0 ? "used up" : `${fault.left} left`;
   const text = `${fault.number}: ${route}: ${effectOf(fault)} (${fault.struck} so far, ${left})`;
-  const remove = element("button", {type: "button", textContent: "Remove", ariaLabel: `Remove fault ${fault.number}`});
+  const remove = element("button", {type: "button", textContent: "Remove", ariaLabel: `Remove fault ${fault.number}`, dataset: {key: fault.number}});
   remove.addEventListener("click", () => attempt(() => api("DELETE", `/faults/${fault.number}`)));
   return element("li", {}, element("span", {textContent: text}), remove);
 }
 
 function showFaults({faults}) {
-  $("fault-rows").replaceChildren(...faults.map(faultRow));
+  replaceChildren($("fault-rows"), ...faults.map(faultRow));
   $("no-faults").hidden = faults.length > 0;
 }
 
@@ -338,11 +358,13 @@ onSubmit("set-limit", () => api("PATCH", "/rate-limit", {
 }));
 
 async function loadState() {
-  const open = $("state").open;
-  const state = await api("GET", `/state?take=${open ? 50 : 1}`);
+  showIfChanged(showState, await api("GET", `/state?take=${$("state").open ? 50 : 1}`));
+}
+
+function showState(state) {
   $("counts").textContent = Object.entries(state.counts)
     .map(([name, count]) => `${name === "eventTypes" ? "event types" : name}: ${count.toLocaleString("en")}`).join(", ");
-  if (open) $("state").querySelector("pre").textContent = JSON.stringify(state, null, 2);
+  if ($("state").open) $("state").querySelector("pre").textContent = JSON.stringify(state, null, 2);
 }
 
 $("state").addEventListener("toggle", () => attempt(loadState));
@@ -357,7 +379,7 @@ onClick("close-details", () => $("details").close());
 async function refresh() {
   const [now, faults, limit] = await Promise.all(["/clock", "/faults", "/rate-limit"].map(path => api("GET", path)));
   showClock(now);
-  showFaults(faults);
+  showIfChanged(showFaults, faults);
   showLimit(limit);
   await Promise.all([loadWeek(), loadState()]);
 }
@@ -420,7 +442,7 @@ async function follow() {
       text = text.slice(end + 2);
     }
   }
-  throw new Error("the sandbox has stopped");
+  throw new Error("the stream has ended");
 }
 
 function setConnection(state, text) {
@@ -435,8 +457,8 @@ async function run() {
     try {
       await follow();
       return; // the token is missing
-    } catch (error) {
-      setConnection("lost", `Connection lost (${error.message}), trying again`);
+    } catch {
+      setConnection("lost", "Connection lost, trying again");
     }
     if (Date.now() - started > 10_000) pause = 500;
     await new Promise(resolve => setTimeout(resolve, pause));
