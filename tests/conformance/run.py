@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from conformance.plan import CLIENT, PlannedRequest, Suite, start_values, today
 from conformance.shapes import Difference, ServerResponse, differences
 
-SENT_HEADERS = ("content-type", "etag", "x-request-id")
+SENT_HEADERS = ("content-type", "etag", "location", "x-request-id")
 SECONDS = 30
 SECRETS = re.compile(r"^(apiKey|clientSecret|secret|accessToken|refreshToken|token)$")
 

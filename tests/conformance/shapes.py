@@ -30,7 +30,7 @@ class Difference(NamedTuple):
 
 FREE = (".metadata", ".response", "[].bookingFieldsResponses")
 """Objects whose fields are those that clients have sent; the bookings of a list are of many clients."""
-HEADERS = ("x-ratelimit-limit-default", "x-request-id", "etag", "content-type")
+HEADERS = ("x-ratelimit-limit-default", "x-request-id", "etag", "location", "content-type")
 TEXTS = re.compile(
     r"^body\.(status|message|error\.(code|message|details\.(message|error)|details))$|\.constraints\.\w+$"
     r"|^body\.data\.(status|role|customRoleId|type|schedulingType)$"

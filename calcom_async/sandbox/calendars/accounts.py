@@ -26,15 +26,16 @@ class Provider:
     @property
     def integration(self) -> dict[str, Any]:
         """Return the app as `GET /v2/calendars` describes it."""
+        directory = f"{self.word}calendar"
         return {
             "appData": None,
-            "dirName": self.slug.replace("-", ""),
+            "dirName": directory,
             "__template": "",
             "name": self.title,
             "title": self.title,
             "slug": self.slug,
             "type": self.type,
-            "logo": f"/app-store/{self.slug.replace('-', '')}/icon.svg",
+            "logo": f"/app-store/{directory}/icon.svg",
             "variant": "calendar",
             "categories": ["calendar"],
             "publisher": "Sandbox",
