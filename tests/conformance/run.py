@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -76,16 +77,20 @@ def _at(body: Any, place: str) -> Any:
 
 
 class _Server:
-    """Sends requests to one base URL, each on a connection of its own."""
+    """Sends requests to one base URL, each on a connection of its own; waits when a rate limit is used up."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._address = parts.netloc
         self._prefix = parts.path.rstrip("/")
+        self._waits: dict[str | None, int] = {}
 
     def send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> ServerResponse:
-        """Send a request and return the response. Redirects are not followed."""
+        """Send a request, when the rate limit of its key allows it. Redirects are not followed."""
+        key = headers.get("Authorization") or headers.get("x-cal-client-id")
+        if key in self._waits:
+            sleep(self._waits.pop(key))
         if body is not None:
             headers["Content-Type"] = "application/json"
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
@@ -97,6 +102,8 @@ class _Server:
             sent = {name.lower(): value for name, value in response.getheaders()}
         finally:
             connection.close()
+        if sent.get("x-ratelimit-remaining-default") == "0":
+            self._waits[key] = int(sent["x-ratelimit-reset-default"])
         return ServerResponse(response.status, sent, _decoded(raw))
 
 

@@ -172,6 +172,23 @@ def test_a_difference_without_a_reason_fails():
     assert Report([], {}, {}, {}, []).is_explained
 
 
+def test_the_script_waits_for_the_rate_limit(monkeypatch):
+    """When a response says that no request is left, the next one with the same key waits for the reset."""
+    with Sandbox(rate_limit=2) as sandbox:
+        waits = []
+
+        def wait(seconds: int) -> None:
+            waits.append(seconds)
+            sandbox.clock.move(seconds=seconds)
+
+        monkeypatch.setattr("conformance.run.sleep", wait)
+        steps = (*(get(f"me {number}", "/me") for number in range(5)), get("other", "/me", key="other_key"))
+        keys = {"key": sandbox.api_key, "other_key": "cal_sandbox_bo"}
+        responses = run(sandbox.url, Suite(steps, {}, {}), keys)
+    assert [response.status for _, response in responses.values()] == [200] * 6
+    assert len(waits) == 2
+
+
 def test_values_are_filled_in():
     """A text that is one name becomes the value itself, and names within texts and names of fields are replaced."""
     template = {"id": "{id}", "days": ["{day}T10:00:00Z"], "{field}": None}

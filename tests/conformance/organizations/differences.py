@@ -7,7 +7,7 @@ _NOT_A_FIELD = "the recorded server removes what is no field of this step before
 
 DIFFERENCES: dict[str, dict[str, str]] = {
     "eventtypes_by_username_org": {
-        "body.data[].calVideoSettings": "the recorded event type has no such settings, and how it was created is not known"
+        "body.data[].calVideoSettings": "the recorded event type has none, and how it was created is not known"
     },
     "org_team_workflows_forms_create_400": {
         f"{_STEPS}.recipient": _NOT_A_FIELD,
