@@ -1,4 +1,4 @@
-"""Sample bookings: creates 100,000 in one to two seconds."""
+"""Sample bookings: creates 100,000 in about a second."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The state of a sandbox: plain dictionaries in insertion order, which tests may read and change.
 
 Keys of records are in snake_case unless noted. Event types, rows of schedules, attendees and calendars keep the
-camelCase of the JSON, because they are sent as they are. Bookings use slots, because there may be a million of them.
+camelCase of the JSON, because they are sent as they are. Bookings are objects, because there may be a million of them:
+assign their fields, and lists and slots follow.
 """
 
 from __future__ import annotations
