@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Coroutine
 from datetime import datetime
@@ -119,6 +120,16 @@ class Sandbox:
             raise ValueError("control_token must be printable ASCII without spaces, and must not be empty")
         if not api_key.startswith(KEY_PREFIX):
             raise ValueError(f"api_key must begin with {KEY_PREFIX}")
+        if bookings < 0:
+            raise ValueError(f"bookings must be at least 0, got {bookings}")
+        if rate_limit is not None and rate_limit < 1:
+            raise ValueError(f"rate_limit must be at least 1, got {rate_limit}; a fault with status=429 rejects all")
+        if not 0 < window < math.inf or not 0 <= block < math.inf:
+            raise ValueError(f"window and block must be seconds, window above 0, got {window} and {block}")
+        if not isinstance(world, World | None):
+            raise TypeError(
+                f"world must be a World, got {type(world).__name__}; read_world reads one from JSON or YAML"
+            )
         if world is not None and bookings:
             raise ValueError("bookings are part of the sample data, which a world replaces; declare them in the world")
         self.api_key: str = api_key

@@ -140,6 +140,8 @@ def test_faults_are_removed(sandbox, control):
         ({"status": 500, "time": 1}, "body: Object contains unknown field `time`"),
         ({"status": 500, "times": 0}, "body: Expected `int` >= 1 - at `$.times`"),
         ({"status": 500, "path": "*a*b*"}, "body: a path must have at most two *"),
+        ({"status": 500, "path": "v2/me"}, "body: a path must begin with / or *, got 'v2/me'"),
+        ({"status": 500, "path": "/v2/me?take=1"}, "body: a path must have no query string, got '/v2/me?take=1'"),
         ({"headers": {"X-A": "line\nbreak"}}, "body: headers must be names and texts without line breaks"),
         ({"headers": {"X A": "value"}}, "body: headers must be names and texts without line breaks"),
         ({"cut": "during"}, "body: Invalid enum value 'during' - at `$.cut`"),

@@ -123,3 +123,20 @@ async def test_time_machine_moves_the_sandbox_too():
         async with Calcom(sandbox.api_key, base_url=sandbox.url) as cal:
             days = await cal.slots.search(event_type_id=1, start=date(2026, 12, 1), end=date(2026, 12, 1))
     assert days.first().start == NOON + timedelta(hours=2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"bookings": -1}, "bookings must be at least 0, got -1"),
+        ({"rate_limit": 0}, "rate_limit must be at least 1, got 0"),
+        ({"window": 0}, "window and block must be seconds, window above 0, got 0 and 60"),
+        ({"window": float("inf")}, "window and block must be seconds"),
+        ({"block": float("nan")}, "window and block must be seconds"),
+        ({"world": {"users": []}}, "world must be a World, got dict; read_world reads one from JSON or YAML"),
+    ],
+)
+def test_wrong_options_are_rejected_at_once(options, message):
+    """An option that would fail later, at a request, is an error when the sandbox is made."""
+    with pytest.raises((ValueError, TypeError), match=message):
+        Sandbox(**options)

@@ -499,7 +499,10 @@ def test_yaml_is_read_like_json(control, sandbox):
     ("text", "message"),
     [
         (b"users: [&a {username: x}, *a]", "the YAML cannot be read: aliases are not supported"),
-        (b"users: [", "the YAML cannot be read: while parsing"),
+        (
+            b"users: [",
+            "the YAML cannot be read: expected the node content, but found '<stream end>' in line 1, column 9",
+        ),
         (b"users: !!python/object:os.system {}", "the YAML cannot be read: could not determine a constructor"),
         (b"users: !!int 'x'", "the YAML cannot be read: "),
         (b"\xff\xfe\xff", "the YAML cannot be read: "),

@@ -73,7 +73,9 @@ class Operation:
         try:
             return msgspec.convert(value, self.types[name], strict=False)
         except msgspec.ValidationError:
-            raise ControlError(HTTPStatus.NOT_FOUND, f"there is no {name} {value!r}") from None
+            raise ControlError(
+                HTTPStatus.NOT_FOUND, f"the {name} in the path must be an integer, got {value!r}"
+            ) from None
 
     def _query(self, request: HttpRequest) -> Any:
         """Convert the query parameters."""

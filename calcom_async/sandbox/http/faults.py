@@ -207,8 +207,13 @@ def _check(fault: Fault) -> None:
 def path_pattern(path: str) -> re.Pattern[str]:
     """Compile a path: `*` matches anything, `{name}` one segment; case and a trailing slash are ignored.
 
-    Raises ValueError for more than two `*`, or more than two placeholders in one segment.
+    Raises ValueError for a path that begins with neither `/` nor `*`, and so could match no request, for more than two
+    `*`, and for more than two placeholders in one segment.
     """
+    if not path.startswith(("/", "*")):
+        raise ValueError(f"a path must begin with / or *, got {path!r}")
+    if "?" in path:
+        raise ValueError(f"a path must have no query string, got {path!r}")
     # More of them would make the time to match a long path grow with its third power.
     if path.count("*") > 2 or any(len(_WILD.findall(segment)) > 2 for segment in path.split("/")):
         raise ValueError(f"a path must have at most two *, and two placeholders in a segment, got {path!r}")

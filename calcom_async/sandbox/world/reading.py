@@ -46,6 +46,10 @@ def _parse_yaml(text: bytes) -> Any:
     try:
         # The loader is derived from the safe one.
         return yaml.load(text, _loader())  # noqa: S506
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise WorldError(f"the YAML cannot be read: {error.problem}{where}") from None
     except yaml.YAMLError as error:
         raise WorldError(f"the YAML cannot be read: {' '.join(str(error).split())}") from None
     except ValueError as error:
