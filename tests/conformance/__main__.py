@@ -13,8 +13,8 @@ The suite `organization` is for an organization that serves for tests only: it c
 when it disconnects Google Meet, Cal.com deletes the links in the event types of the owner. The organization needs a
 platform plan and a routing form, and its owner a connected Google Calendar.
 
-Requests that need an option that is not given are left out. The script waits whenever a rate limit is used up, which
-takes some minutes with the usual limits.
+Requests that need an option that is not given are left out, and count as differences. The script waits whenever a rate
+limit is used up, which takes some minutes with the usual limits.
 
 `--record` writes the responses of a server to a folder, one JSON file per request, without keys and other secrets;
 `--recorded` compares with such a folder. The exit code is 0 if there is a reason for every difference.

@@ -33,7 +33,7 @@ def run(url: str, suite: Suite, options: Mapping[str, str]) -> dict[str, tuple[P
             path, body, headers = fill(step.path, values), fill(step.body, values), _credentials(step.key, values)
         except KeyError as missing:
             if step.recorded:
-                responses[step.name] = step, ServerResponse(0, {}, f"not sent: there is no {missing}")
+                responses[step.name] = step, ServerResponse(0, {}, f"not sent, there is no {missing}")
             continue
         if step.version:
             headers["cal-api-version"] = step.version

@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 
 
 class ServerResponse(NamedTuple):
-    """A response: its status, its headers by lower-case name, and its decoded body (text if it is not JSON)."""
+    """A response: its status, its headers by lower-case name, and its decoded body (text if it is not JSON).
+
+    The status is 0, and the body says why, if the request was not sent.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -52,7 +55,7 @@ def differences(recorded: ServerResponse, actual: ServerResponse) -> list[Differ
     Other values are not compared, and neither are fields that are null or lists that are empty on one side.
     """
     if recorded.status != actual.status:
-        return [Difference("status", str(recorded.status), str(actual.status))]
+        return [Difference("status", str(recorded.status), str(actual.status or actual.body))]
     found = [
         Difference(f"header {name}", _presence(recorded, name), _presence(actual, name))
         for name in HEADERS

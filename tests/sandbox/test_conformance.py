@@ -189,6 +189,17 @@ def test_the_script_waits_for_the_rate_limit(monkeypatch):
     assert len(waits) == 2
 
 
+def test_a_request_without_its_values_is_not_sent():
+    """A request that needs an option that is not given, or a value that no response had, is a difference."""
+    suite = Suite((get("me", "/me", key="member_key"), get("team", "/teams/{team}")), {}, {})
+    responses = run("http://127.0.0.1:1", suite, {"key": "cal_x", "member_key": ""})
+    report = compare(suite, {name: ServerResponse(200, OK, {}) for name in responses}, responses)
+    assert str(report).splitlines()[1:] == [
+        "UNEXPLAINED me: status: 200 / not sent, there is no 'member_key'",
+        "UNEXPLAINED team: status: 200 / not sent, there is no 'team'",
+    ]
+
+
 def test_values_are_filled_in():
     """A text that is one name becomes the value itself, and names within texts and names of fields are replaced."""
     template = {"id": "{id}", "days": ["{day}T10:00:00Z"], "{field}": None}
