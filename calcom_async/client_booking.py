@@ -194,15 +194,18 @@ class ClientBooking(ClientResources):
 
         `bookings` are by default those of `cal.bookings.list()`; another list is `cal.organization(7).bookings`. A list
         that the server cannot filter by update raises `InvalidRequestError` in the loop: servers of 2025 cannot filter
-        the bookings of teams. Deleted bookings are not noticed.
+        the bookings of teams. Deleted bookings are not noticed, nor is what changes without a new `updated_at`.
 
         A change holds the latest state of a booking next to the one delivered before. So there is one change for
         everything that happened between two polls, and a slow reader gets merged changes. A booking that was made and
-        cancelled in between is one change, "cancelled". A reschedule is one change with both uids.
+        cancelled in between is one change, "cancelled". A reschedule is one change with both uids, also if the new
+        booking was cancelled in between. The reschedule of a seat is not: the old booking is "updated" or "cancelled",
+        the new one "created" or "updated".
 
         Without `since`, changes are delivered from now on. To continue in another process, store `watcher.watermark`
         and pass it as `since`. Then no change is lost, but those of the last `lookback` (5 minutes) come again. The
-        watermark covers a change when the loop asks for the next one. `lookback` is also how long a change may take to
+        watermark covers a change when the loop asks for the next one, or when a second loop begins. Before the first
+        change, `await watcher.start()` returns it. `lookback` is also how long a change may take to
         become visible, and how long the old half of a reschedule waits for the new one.
 
         States are kept for as long as `lookback`, and until their end for bookings that await confirmation. If the
@@ -210,7 +213,7 @@ class ClientBooking(ClientResources):
         poll is "created" or "rescheduled". Any other one is "cancelled" or "rejected" if that is its status now, and
         else "updated".
 
-        A poll costs two requests, and the first one four more. Polls use at most `rate_limit_share` of the rate limit,
+        A poll costs two requests, and the first one up to four more. Polls use at most `rate_limit_share` of the rate limit,
         with a lower priority than other calls. `watcher.feed(webhook_event)` makes the next poll due now. Transient
         errors go to `on_error`, or else to the log; other errors are raised in the loop. Leaving the loop ends the
         polls; to end them at a defined point, use `contextlib.aclosing` or `await watcher.aclose()`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,10 @@ NINE = datetime(2026, 11, 4, 9, tzinfo=UTC)
 
 @pytest.mark.slow
 async def test_each_change_is_a_line_and_a_restart_continues(tmp_path: Path) -> None:
-    """Changes are printed until Ctrl-C. The next watch with the same file prints what happened in between."""
+    """Changes are printed until Ctrl-C. The next watch with the same file prints what happened in between.
+
+    The file is there before the first change, for a watch that is killed.
+    """
     state = tmp_path / "state"
     with Sandbox() as sandbox:
         args = ["bookings", "watch", "--interval", "1", "--state", state, *connection_args(sandbox)]
@@ -44,8 +48,16 @@ async def test_each_change_is_a_line_and_a_restart_continues(tmp_path: Path) -> 
             assert running.stdout
             row = json.loads(running.stdout.readline())
             interrupt(running)
+            first_state = tmp_path / "first"
+            running = start_cli("bookings", "watch", "--state", first_state, *connection_args(sandbox), **PIPES)
+            while not first_state.exists():
+                assert running.poll() is None
+                await asyncio.sleep(0.05)
+            running.kill()
+            running.communicate()
     start = slot.start.astimezone(ZoneInfo("Asia/Tokyo")).isoformat(timespec="minutes")
     assert line == f"created {start} {booking.uid} {booking.title}\n"
+    assert _read_state(first_state) is not None
     assert (code, "Traceback" in message, "interrupted" in message) == (130, False, True)
     assert (row["change"], row["uid"], row["booking"]["status"]) == ("cancelled", booking.uid, "cancelled")
 
@@ -75,8 +87,9 @@ def test_the_state_is_replaced_in_one_step(tmp_path: Path) -> None:
     assert _read_state(file) is None
     _save_state(file, NINE)
     _save_state(None, NINE)
+    (tmp_path / "state.part").mkdir()  # of another program
     assert _read_state(file) == NINE
-    assert list(tmp_path.iterdir()) == [file]
+    assert {*tmp_path.iterdir()} == {file, tmp_path / "state.part"}
     with pytest.raises(ExportError, match="cannot write"):
         _save_state(tmp_path / "none" / "state", NINE)
 

@@ -212,6 +212,7 @@ async def _wait_for_change(follow: Callable[..., Awaitable[None]], cal: Calcom) 
     booking = await cal.book(start=slot.start, event_type_id=1, attendee=ADA)
     while await changes.get() != ("created", booking.uid):
         pass
+    assert await marks.get() == start
     assert await marks.get() > start
     following.cancel()
     await asyncio.wait([following])

@@ -188,7 +188,7 @@ class TestSchedule:
             watcher = server.watcher(since=BEGINNING)
             await read_for(watcher, 610)
             assert first == 6
-            assert len(server.queries) - first == 1 + 2 * 11
+            assert len(server.queries) - first == 2 + 2 * 11
 
         run(main(), start=0.0)
 
@@ -329,6 +329,59 @@ class TestRestart:
             assert watcher.watermark == BEGINNING + timedelta(seconds=100)
             assert short(await read_for(watcher, 300)) == [("rescheduled", "new")]
             assert watcher.watermark == BEGINNING + timedelta(seconds=150)
+
+        run(main(), start=0.0)
+
+    def test_a_process_that_ends_before_the_first_change(self) -> None:
+        """`start` returns a watermark before the first change; without `since`, what is older is not delivered."""
+
+        async def main() -> None:
+            server = SimulatedServer()
+            server.set("old", at=-100)
+            watcher = server.watcher()
+            mark = await watcher.start()
+            assert mark == watcher.watermark == BEGINNING - timedelta(seconds=100)
+            later(10, server.set, "a")
+            assert short(await read_for(watcher, 100)) == [("created", "a")]
+            assert short(await read_for(server.watcher(since=mark), 100)) == [("created", "old"), ("created", "a")]
+            server.errors = [ForbiddenError("no", status=403)]
+            with pytest.raises(ForbiddenError) as raised:
+                await server.watcher().start()
+            assert raised.value.__notes__ == ["while watching the list /bookings"]
+
+        run(main(), start=0.0)
+
+    def test_requests_of_an_earlier_process_are_confirmed(self) -> None:
+        """After a restart, a booking that has been pending since before it is reported as confirmed."""
+
+        async def main() -> None:
+            server = SimulatedServer()
+            for uid, second in (("a", -7200), ("b", -10)):
+                server.set(uid, at=second, status="pending")
+            server.rows["b"]["createdAt"] = iso(-7200)
+            later(100, server.set, "a", status="accepted")
+            changes = await read_for(server.watcher(since=BEGINNING), 200)
+            assert short(changes) == [("updated", "b"), ("confirmed", "a")]
+            assert changes[0].previous is None
+
+        run(main(), start=0.0)
+
+    def test_a_new_booking_is_new_for_the_next_process_too(self) -> None:
+        """A booking whose creation was never delivered is `created` after a restart, also if it was updated later."""
+
+        async def main() -> None:
+            server = SimulatedServer()
+            server.set("old", at=-1000)
+            watcher = server.watcher()
+            later(50, server.set, "a")
+            later(110, server.set, "b")
+            later(900, server.set, "b", title="Other")
+            async with aclosing(aiter(watcher)) as reading:
+                await anext(reading)
+                await asyncio.sleep(1000)
+                assert (await anext(reading)).booking.title == "Other"
+            changes = await read_for(server.watcher(since=watcher.watermark), 100)
+            assert short(changes) == [("created", "a"), ("created", "b")]
 
         run(main(), start=0.0)
 
@@ -479,10 +532,10 @@ class TestWebhooks:
             server = SimulatedServer()
             server.seconds = 5
             watcher = server.watcher(interval=600, since=BEGINNING)
-            for second in (6, 7, 8):
+            for second in (11, 12, 13):
                 later(second, watcher.feed, WEBHOOK)
             await read_for(watcher, 300)
-            assert server.polls == [5, 15]
+            assert server.polls == [10, 20]
 
         run(main(), start=0.0)
 
@@ -695,7 +748,7 @@ async def test_random_operations(seed: int) -> None:
     with Sandbox(now=MONDAY) as sandbox:
         on_request = new_event_type(sandbox.store, 1, ASK | ON_REQUEST)["id"]
         async with Calcom(sandbox.api_key, base_url=sandbox.url, **EAGER) as cal, asyncio.timeout(TIMEOUT):
-            operations = Operations(cal, sandbox, rng, on_request)
+            operations = Operations(cal, sandbox, random.Random(seed), on_request)
             handled = Handled()
             mark: datetime | None = sandbox.clock.now()
             for _ in range(4):

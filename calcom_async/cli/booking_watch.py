@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
@@ -31,7 +32,10 @@ def watch(
     ] = None,
     state: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Continue where the last watch with this file ended. It is created."),
+        typer.Option(
+            metavar="FILE",
+            help="Continue where the last watch with this file ended, whatever --since says. It is created.",
+        ),
     ] = None,
     event_type: Annotated[int | None, typer.Option(metavar="ID", help="Only bookings of this event type.")] = None,
     team: Annotated[
@@ -64,6 +68,7 @@ def watch(
             on_error=_warn,
             event_type_id=event_type,
         )
+        _save_state(state, stored or await watcher.start())
         try:
             async with aclosing(aiter(watcher)) as changes:
                 async for change in changes:
@@ -115,7 +120,7 @@ def _save_state(file: Path | None, watermark: datetime | None) -> None:
     """Replace the file in one step."""
     if file is None or watermark is None:
         return
-    partial = file.with_name(f"{file.name}.part")
+    partial = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
         partial.write_text(f"{watermark.isoformat()}\n", encoding="utf-8")
         partial.replace(file)

@@ -113,6 +113,8 @@ class BookingWatcher(Watcher[_BookingQuery, BookingChange]):
         self._started_at: datetime | None = None
         """Changes until this time happened before the watcher started, and are not delivered."""
         self._is_checked = False
+        self._has_requests = False
+        """Whether the bookings that await confirmation have been read."""
         self._requests = 0
 
     def __repr__(self) -> str:
@@ -124,12 +126,27 @@ class BookingWatcher(Watcher[_BookingQuery, BookingChange]):
     def watermark(self) -> datetime | None:
         """The time to store, and to pass as `since` to a watcher that continues after this one.
 
-        None before the first poll. A change counts as taken when the loop asks for the next one.
+        None before `start` or the first poll, unless there is a `since`. A change counts as taken when the loop asks for the next one.
         """
         if self._read_until is None:
             return None
-        in_hand = [change_time(self._in_hand.booking)] if self._in_hand else []
-        return min([self._read_until, *in_hand, *self._bookings.known_times()])
+        return min([self._read_until, *self._bookings.untaken_times()])
+
+    async def start(self) -> datetime:
+        """Find out from when on changes are delivered, and return that time, which is the first `watermark`.
+
+        Store it before the loop: then a process that ends before the first change loses nothing. Without this call, the
+        first poll does the same. Takes up to four requests. Raises transient errors too.
+        """
+        [query] = self._watched
+        try:
+            await self._start()
+        except CalcomError as error:
+            self._add_subject(error, query)
+            raise
+        watermark = self.watermark
+        assert watermark
+        return watermark
 
     def feed(self, event: WebhookEvent[Any]) -> None:
         """Poll now, because of a webhook. Events that come during a poll cause one more, however many they are.
@@ -162,11 +179,8 @@ class BookingWatcher(Watcher[_BookingQuery, BookingChange]):
         # Not the time at the end: changes that happen while the first page is read may stand before those read last.
         now = self._clock()
         self._requests = 0
-        if not self._is_checked:
-            await self._check_filter()
-        if self._read_until is None:
-            self._started_at = await self._find_start()
-            self._read_until = min(self._started_at, now)
+        await self._start()
+        assert self._read_until
         after, until = self._read_until - self._lookback, MAX_TIME
         latest = self._read_until
         for keys in ORDERS:
@@ -179,6 +193,17 @@ class BookingWatcher(Watcher[_BookingQuery, BookingChange]):
         self._bookings.forget(self._read_until - self._lookback, now)
         return until == MAX_TIME
 
+    async def _start(self) -> None:
+        """Check the list, and find out where changes begin, unless that was done."""
+        now = self._clock()
+        if not self._is_checked:
+            await self._check_filter()
+        if self._read_until is None:
+            self._started_at = await self._fetch_last_change()
+            self._read_until = min(self._started_at, now)
+        if not self._has_requests:
+            await self._read_requests(self._read_until - self._lookback)
+
     async def _check_filter(self) -> None:
         """Raise `InvalidRequestError` if the server does not filter this list by update."""
         page = await self._raw.fetch_page(PageOffset(0, 1), {**dict.fromkeys(SORTS), UPDATED.after: MAX_TIME})
@@ -190,14 +215,20 @@ class BookingWatcher(Watcher[_BookingQuery, BookingChange]):
             )
         self._is_checked = True
 
-    async def _find_start(self) -> datetime:
-        """Return the time of the latest change, and keep the bookings that await confirmation."""
+    async def _fetch_last_change(self) -> datetime:
+        """Return the time of the latest change."""
         updated, _ = await fetch_latest(self._raw.fetch_page, UPDATED, {UPDATED.after: EARLIEST})
         created, _ = await fetch_latest(self._raw.fetch_page, CREATED)
-        self._requests += 3
-        async for booking in Pages(self._requests_list):
-            self._bookings.add_request(booking)
+        self._requests += 2
         return max(updated or EARLIEST, created or EARLIEST)
+
+    async def _read_requests(self, changed_before: datetime) -> None:
+        """Keep the bookings that await confirmation. Polls find those that have changed since that time."""
+        self._requests += 1
+        async for booking in Pages(self._requests_list):
+            if change_time(booking) < changed_before:
+                self._bookings.add_request(booking)
+        self._has_requests = True
 
     async def _read(self, keys: tuple[SortKey, ...], after: datetime, until: datetime) -> tuple[datetime, datetime]:
         """Read one of the two lists; return the time of its last row, and the time until which all were read.

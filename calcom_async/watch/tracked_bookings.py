@@ -24,6 +24,14 @@ class _Tracked(msgspec.Struct, eq=False):
     """The previous state of the booking that this one replaced."""
 
     @property
+    def changed_at(self) -> datetime:
+        """Time from which on a later process has to read, to find the change that is to be delivered.
+
+        For a new booking it is the creation: a process that reads from its update on could not tell that it is new.
+        """
+        return self.booking.created_at if self.is_new else change_time(self.booking)
+
+    @property
     def replaces_another(self) -> bool:
         """Whether the next change of it says that it replaced another booking."""
         return self.is_new and self.booking.rescheduled_from_uid is not None
@@ -47,14 +55,17 @@ class TrackedBookings:
         """Old bookings whose new one has not been found yet."""
         self._requests: dict[str, Booking] = {}
         """Bookings that await confirmation, and are not tracked."""
+        self._in_hand: datetime | None = None
+        """Time of the change that was delivered last, until the next one is asked for."""
 
     def __len__(self) -> int:
         """Return the number of changes to deliver now."""
         return len(self._undelivered)
 
-    def known_times(self) -> list[datetime]:
-        """Return the times of the changes that have not been delivered."""
-        return [change_time(tracked.booking) for tracked in (*self._undelivered.values(), *self._replaced.values())]
+    def untaken_times(self) -> list[datetime]:
+        """Return the times of the changes that are to be delivered, and of the one that the reader handles now."""
+        times = [tracked.changed_at for tracked in (*self._undelivered.values(), *self._replaced.values())]
+        return [self._in_hand, *times] if self._in_hand else times
 
     def add_request(self, booking: Booking) -> None:
         """Keep a booking that awaits confirmation. Its state is not delivered."""
@@ -128,9 +139,11 @@ class TrackedBookings:
 
     def pop(self) -> BookingChange | None:
         """Return the next change to deliver, and count it as delivered."""
+        self._in_hand = None
         if not self._undelivered:
             return None
         tracked = self._undelivered.pop(self._first_uid())
+        self._in_hand = tracked.changed_at
         booking, previous = tracked.booking, tracked.previous
         kind = change_kind(booking, previous, is_new=tracked.is_new)
         uid, previous_uid = booking.uid, None

@@ -64,8 +64,6 @@ class Watcher(ABC, Generic[Q, C]):
         self._rate = rate
         self._clock = clock
         self._scheduler: PollScheduler[Q] | None = None
-        self._in_hand: C | None = None
-        """The change that was yielded last, until the loop asks for the next one."""
 
     # Reading. Queries are polled only while a loop reads.
 
@@ -79,9 +77,8 @@ class Watcher(ABC, Generic[Q, C]):
         has_polls = True
         try:
             while scheduler is self._scheduler:
-                self._in_hand = self._next_change()
-                if self._in_hand is not None:
-                    yield self._in_hand
+                if (change := self._next_change()) is not None:
+                    yield change
                 elif has_polls:
                     # The last poll may end with a change, so the changes are checked once more.
                     has_polls = await scheduler.wait_for_poll()
@@ -109,7 +106,7 @@ class Watcher(ABC, Generic[Q, C]):
         except CalcomError as error:
             if not is_transient(error):
                 # Raised in the loop of the reader, to whom the traceback of a task says nothing about the query.
-                error.add_note(f"while watching {self._subject(watched)}")
+                self._add_subject(error, watched)
                 raise
             watched.failures += 1
             watched.error = error
@@ -117,6 +114,9 @@ class Watcher(ABC, Generic[Q, C]):
             return self._retry_interval(watched, error)
         watched.failures, watched.error = 0, None
         return seconds
+
+    def _add_subject(self, error: CalcomError, watched: Q) -> None:
+        error.add_note(f"while watching {self._subject(watched)}")
 
     def _retry_interval(self, watched: Q, error: CalcomError) -> float:
         """Return the seconds until the next poll after a failure, which double with each one."""
