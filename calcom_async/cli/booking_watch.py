@@ -28,13 +28,17 @@ def watch(
     target: Target,
     interval: Annotated[float, typer.Option(metavar="SECONDS", min=1, max=86_400, help="Polling interval.")] = 60,
     since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Print changes since this date or time too. [default: now]")
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Print changes since this date or time too. Ignored if the file of --state exists. [default: now]",
+        ),
     ] = None,
     state: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Continue where the last watch with this file ended, whatever --since says. It is created.",
+            help="Continue where the last watch with this file ended. It is created.",
         ),
     ] = None,
     event_type: Annotated[int | None, typer.Option(metavar="ID", help="Only bookings of this event type.")] = None,

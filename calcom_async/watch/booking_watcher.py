@@ -126,17 +126,19 @@ class BookingWatcher(Watcher[_BookingQuery, BookingChange]):
     def watermark(self) -> datetime | None:
         """The time to store, and to pass as `since` to a watcher that continues after this one.
 
-        None before `start` or the first poll, unless there is a `since`. A change counts as taken when the loop asks for the next one.
+        Without `since`, it is None before `start` or the first poll. It covers a change when the loop asks for the next
+        one.
         """
         if self._read_until is None:
             return None
         return min([self._read_until, *self._bookings.untaken_times()])
 
     async def start(self) -> datetime:
-        """Find out from when on changes are delivered, and return that time, which is the first `watermark`.
+        """Find the time from which on changes are delivered, and return it: the first `watermark`.
 
-        Store it before the loop: then a process that ends before the first change loses nothing. Without this call, the
-        first poll does the same. Takes up to four requests. Raises transient errors too.
+        If it is stored before the loop, nothing is lost when the process ends before the first change. Without this
+        call, the first poll does the same. Takes four requests or, with `since`, two. Transient errors are raised, not
+        passed to `on_error`.
         """
         [query] = self._watched
         try:
