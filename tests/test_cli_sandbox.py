@@ -83,6 +83,7 @@ def test_the_url_is_printed_with_and_without_the_version(started: list[Sandbox])
     _, result = run(started, "--empty")
     [origin] = re.findall(r"^export CAL_API_URL=(\S+)/v2 CAL_API_KEY=cal_sandbox$", result.stdout, re.MULTILINE)
     assert f"take the URL without /v2: export CAL_API_URL={origin}\n" in result.stderr
+    assert f"Open {origin}/_sandbox in a browser" in result.stderr
 
 
 def test_a_token_is_printed_once(started: list[Sandbox]) -> None:

@@ -33,11 +33,15 @@ def sandbox(
     ] = 8765,
     host: Annotated[
         str,
-        typer.Option(metavar="ADDRESS", help="Address to listen on. Others than this machine need --allow-remote."),
+        typer.Option(
+            metavar="ADDRESS", help="Address to listen on. One that other machines can reach needs --allow-remote."
+        ),
     ] = "127.0.0.1",
     allow_remote: Annotated[
         bool,
-        typer.Option("--allow-remote", help="Let other machines connect, as in a container. /_sandbox needs a token."),
+        typer.Option(
+            "--allow-remote", help="Let other machines connect, as in a container. /_sandbox then needs a token."
+        ),
     ] = False,
     control_token: Annotated[
         str | None,
@@ -90,8 +94,8 @@ def sandbox(
     """Run a local server with sample data.
 
     It behaves as Cal.com does. The first line of the output sets the variables that the other commands and the Python
-    client read. The server runs until Ctrl-C and sends nothing to other machines. Below /_sandbox/ a test in any
-    language changes data, clock, faults and rate limit; /_sandbox/openapi.json describes how.
+    client read. The server runs until Ctrl-C and sends nothing to other machines. In a browser, /_sandbox shows what
+    happens. A test in any language can change data, clock, faults and rate limit: see /_sandbox/openapi.json.
 
     calcom-async sandbox --bookings 100000
     """
@@ -142,11 +146,12 @@ def sandbox(
             # The official command line reads the same variable, and adds /v2 itself.
             origin = local_server.url.removesuffix("/v2")
             stderr.print(f"Most clients of other authors take the URL without /v2: export CAL_API_URL={origin}")
+            stderr.print(f"Open {origin}/_sandbox in a browser to watch and control the sandbox.")
+            if control_token is None and local_server.control_token is not None:
+                stderr.print(f"/_sandbox needs the header Authorization: Bearer {local_server.control_token}")
             count = len(local_server.store.bookings)
             stored = f"{count:,} booking{'' if count == 1 else 's'}"
             stderr.print(f"{stored}, rate limit {limit} requests per {window:g} s. Press Ctrl-C to stop.")
-            if control_token is None and local_server.control_token is not None:
-                stderr.print(f"/_sandbox needs the header Authorization: Bearer {local_server.control_token}")
             threading.Event().wait()
     except KeyboardInterrupt:
         stderr.print("stopped")

@@ -425,7 +425,7 @@ async def test_the_page_asks_for_the_token(browser):
             await page.open(sandbox.url.removesuffix("/v2") + "/_sandbox")
             await page.wait_for("!document.querySelector('#login').hidden")
             for token, state in (
-                ("wrong", "!document.querySelector('#login').hidden"),
+                ("wrong", "document.querySelector('#notice').textContent === 'The control token is wrong.'"),
                 ("right", "connection.dataset.state === 'live'"),
             ):
                 await page.run(f"document.querySelector('#token').value = '{token}'")

@@ -342,7 +342,7 @@ def test_large_bodies_are_a_413(control):
 def test_a_failing_operation_is_a_500_that_is_reported(sandbox, control, monkeypatch):
     """An unplanned error is logged, kept in `handler_errors`, and a 500."""
     monkeypatch.setattr(sandbox, "faults", None)
-    assert error(control.send("GET", "/faults")) == (500, "the sandbox failed; its log says why")
+    assert error(control.send("GET", "/faults")) == (500, "internal error; the log of the sandbox has the reason")
     assert len(sandbox.handler_errors) == 1
 
 

@@ -103,7 +103,7 @@ class ControlApi:
         except Exception as error:
             log.exception("the control operation %s %s failed", request.method, request.path)
             self._sandbox.context.on_error(error)
-            return json_response(500, {"error": "the sandbox failed; its log says why"})
+            return json_response(500, {"error": "internal error; the log of the sandbox has the reason"})
 
     async def _respond(self, request: HttpRequest) -> HttpResponse | EventStream:
         """Check a request and call its operation."""
@@ -136,7 +136,8 @@ class ControlApi:
         """Raise a 403 for a web page of another origin, and for a host name that only looks local (DNS rebinding)."""
         host = headers.get("Host", "")
         if not self._remote and not is_loopback_host(_host_name(host)):
-            raise ControlError(HTTPStatus.FORBIDDEN, "the Host header must be that of the sandbox")
+            allowed = "localhost or a loopback address unless remote access is allowed"
+            raise ControlError(HTTPStatus.FORBIDDEN, f"the Host header must be {allowed}, got {host!r}")
         origin = headers.get("Origin")
         foreign = origin is not None and origin.lower() not in {f"http://{host.lower()}", f"https://{host.lower()}"}
         # Browsers send no Origin with the GET of an image or a script. A link of another page to the console may work.

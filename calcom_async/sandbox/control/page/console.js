@@ -69,6 +69,8 @@ const onSubmit = (id, action) => $(id).addEventListener("submit", event => {
 });
 
 function askForToken() {
+  if (token) notify("The control token is wrong.");
+  sessionStorage.removeItem("token");
   $("login").hidden = false;
   $("main").hidden = true;
 }
@@ -112,7 +114,7 @@ const sandboxNow = () => clock.frozen ? clock.now : clock.now + Date.now() - clo
 function showClock(view) {
   clock = {now: Date.parse(view.now), frozen: view.frozen, readAt: Date.now()};
   $("frozen").hidden = !view.frozen;
-  $("freeze").textContent = view.frozen ? "Let it run" : "Freeze";
+  $("freeze").textContent = view.frozen ? "Unfreeze" : "Freeze";
   tick();
 }
 
@@ -296,7 +298,7 @@ function showRequests() {
 function summarizeRequests() {
   const shown = $("request-rows").childElementCount;
   $("no-requests").hidden = requests.length > 0;
-  $("request-summary").textContent = requests.length ? `the latest ${requests.length}, ${shown} shown` : "";
+  $("request-summary").textContent = requests.length ? `latest ${requests.length} requests, ${shown} shown` : "";
 }
 
 $("filter").addEventListener("input", showRequests);
@@ -323,16 +325,16 @@ function showDeliveries() {
 
 function effectOf(fault) {
   const known = [
-    fault.status !== null && `status ${fault.status}`, fault.html && "proxy's error page", fault.cut && `dropped ${fault.cut} acting`,
-    fault.slow && `${fault.slow} s late`, fault.invalidBody && "body is not JSON", fault.truncated && "half of the body",
+    fault.status !== null && `status ${fault.status}`, fault.html && "error page of a proxy", fault.cut && `connection dropped ${fault.cut} acting`,
+    fault.slow && `response ${fault.slow} s late`, fault.invalidBody && "body is not JSON", fault.truncated && "half of the body",
     fault.body !== null && "another body", Object.keys(fault.headers).length && "more headers"];
   return known.filter(Boolean).join(", ");
 }
 
 function faultRow(fault) {
   const route = `${fault.method === "*" ? "any method" : fault.method} ${fault.path}`;
-  const left = fault.left === null ? "no end" : fault.left === 0 ? "used up" : `${fault.left} left`;
-  const text = `${fault.number}: ${route}: ${effectOf(fault)} (${fault.struck} so far, ${left})`;
+  const left = fault.left === null ? "unlimited" : fault.left === 0 ? "used up" : `${fault.left} left`;
+  const text = `${fault.number}: ${route}: ${effectOf(fault)} (occurred ${fault.struck} times, ${left})`;
   const remove = element("button", {type: "button", textContent: "Remove", ariaLabel: `Remove fault ${fault.number}`, dataset: {key: fault.number}});
   remove.addEventListener("click", () => attempt(() => api("DELETE", `/faults/${fault.number}`)));
   return element("li", {}, element("span", {textContent: text}), remove);
