@@ -164,8 +164,9 @@ class AccessToken:
 
     Processes that act as one user share its tokens with a `store`, such as `FileTokenStore` or `RedisTokenStore`: one
     of them refreshes, and stores the new pair before it uses it and before its `on_refresh` is called. The others use
-    that pair. A stored pair that was made from the given one replaces it, also in a process that starts later. Raises
-    `TokenStoreError` while the store cannot be used; until a new pair is stored, no request uses it.
+    that pair. A stored pair that was made from the given one replaces it, also in a process that starts later. While
+    the store cannot be used, requests raise `TokenStoreError`, or `ConnectionFailedError` if Redis is unavailable;
+    until a new pair is stored, no request uses it.
 
     Refreshing needs `client_secret` for managed users and for confidential OAuth2 clients.
     """
@@ -277,7 +278,7 @@ class AccessToken:
         if self._shared is None:
             pair: _TokenPair | None = await self._request_pair(send)
         else:
-            async with self._shared.store.lock():
+            async with self._shared.lock():
                 pair = await self._newer_pair(send, stale, self._shared)
                 if not self._shared.is_synchronized:
                     problem = await self._shared.save(self._access, self._refresh, self._expires_at)

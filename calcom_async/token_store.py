@@ -13,14 +13,14 @@ import asyncio
 import os
 import random
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import msgspec
 
-from calcom_async.errors import ConfigError, TokenStoreError, shown
+from calcom_async.errors import CalcomError, ConfigError, TokenStoreError, shown
 from calcom_async.events import log
 from calcom_async.file_lock import acquire, real_path, release
 from calcom_async.models._base import SecretModel
@@ -80,9 +80,18 @@ class SharedTokens:
         self._given = fingerprint(given)
         self._ancestors: tuple[str, ...] = ()
 
+    @asynccontextmanager
+    async def lock(self) -> AsyncIterator[None]:
+        """Hold the lock of the store."""
+        async with AsyncExitStack() as stack:
+            with self._usable("lock"):
+                await stack.enter_async_context(self.store.lock())
+            yield
+
     async def read(self, access: Secret, refresh: Secret | None) -> StoredTokens | None:
         """Return the stored pair if it is newer than the one in use."""
-        text = Hidden(await self.store.load())
+        with self._usable("read"):
+            text = Hidden(await self.store.load())
         stored = None if text.reveal() is None else self._decode(text)
         self.is_synchronized = not self._is_unstored
         if stored is None:
@@ -130,6 +139,16 @@ class SharedTokens:
             return problem
         self.is_synchronized, self._is_unstored = True, False
         return None
+
+    @contextmanager
+    def _usable(self, action: str) -> Iterator[None]:
+        """Turn an error that is none of ours, which a store of a user may raise, into a `TokenStoreError`."""
+        try:
+            yield
+        except CalcomError:
+            raise
+        except Exception as error:
+            raise TokenStoreError(f"cannot {action} {self.store!r}: {type(error).__name__}: {error}") from error
 
     def _decode(self, text: Hidden[Any]) -> StoredTokens:
         problem = "it is not a text"

@@ -306,6 +306,21 @@ def test_damaged_tokens_are_an_error(content, problem):
     run(scene())
 
 
+@pytest.mark.parametrize(("method", "action"), [("lock", "lock"), ("load", "read")])
+def test_any_error_of_a_store_is_one_of_ours(monkeypatch, method, action):
+    """An error that a store of a user raises becomes the cause of a TokenStoreError; no request is sent."""
+
+    def fail() -> None:
+        raise error
+
+    store, server, error = MemoryStore(), AuthServer(), OSError("disk on fire")
+    monkeypatch.setattr(store, method, fail)
+    with pytest.raises(TokenStoreError, match=rf"cannot {action} .*MemoryStore.*: OSError: disk on fire") as caught:
+        run(process(server, store)(*make_call()))
+    assert caught.value.__cause__ is error
+    assert server.served == []
+
+
 def test_invalid_stores_are_rejected(tmp_path: Path):
     """A store must have the methods, and it needs a refresh token; a path must be one."""
     with pytest.raises(ConfigError, match="methods of TokenStore, got PosixPath"):
