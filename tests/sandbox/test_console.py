@@ -373,6 +373,22 @@ async def test_long_names_do_not_widen_the_page(open_console):
 
 @needs_chromium
 @pytest.mark.slow
+async def test_an_error_is_in_sight(open_console):
+    """What the control API rejects is shown, also to a person who has scrolled down on a small screen."""
+    with Sandbox(now=MONDAY) as sandbox:
+        page = await open_console(sandbox, width=400, height=700)
+        await page.run("document.querySelector('#fault-path').value = 'v2/me'")
+        await page.run("document.querySelector('#reset').scrollIntoView()")
+        await page.click("#add-fault button")
+        message = await page.wait_for("document.querySelector('#notice').textContent")
+        assert message == "body: a path must begin with / or *, got 'v2/me'"
+        top = await page.run("document.querySelector('#notice').getBoundingClientRect().top")
+        assert 0 <= top < 700
+        page.problems.clear()  # Chromium logs the 400
+
+
+@needs_chromium
+@pytest.mark.slow
 @pytest.mark.parametrize("dark", [False, True])
 async def test_the_page_fits_and_every_control_has_a_name(open_console, dark):
     """No window from 400 px scrolls sideways, controls have names, and text has the contrast of WCAG AA."""
