@@ -194,19 +194,20 @@ class ClientBooking(ClientResources):
 
         `bookings` are by default those of `cal.bookings.list()`; another list is `cal.organization(7).bookings`. A list
         that the server cannot filter by update raises `InvalidRequestError` in the loop: servers of 2025 cannot filter
-        the bookings of teams. Deleted bookings are not noticed, nor is what changes without a new `updated_at`.
+        the bookings of teams. Deleted bookings are not noticed, nor are those that leave the list, for example because
+        another host takes over, nor changes that the server makes without a new `updated_at`.
 
         A change holds the latest state of a booking next to the one delivered before. So there is one change for
         everything that happened between two polls, and a slow reader gets merged changes. A booking that was made and
-        cancelled in between is one change, "cancelled". A reschedule is one change with both uids, also if the new
-        booking was cancelled in between. The reschedule of a seat is not: the old booking is "updated" or "cancelled",
-        the new one "created" or "updated".
+        cancelled in between is one change, "cancelled". A reschedule is one change with both uids, "rescheduled", also
+        if the new booking has been cancelled by then. But if a seat of a shared booking moves, the server does not say
+        where to: the old booking is "updated" or "cancelled", and the new one "created" or "updated".
 
         Without `since`, changes are delivered from now on. To continue in another process, store `watcher.watermark`
         and pass it as `since`. Then no change is lost, but those of the last `lookback` (5 minutes) come again. The
-        watermark covers a change when the loop asks for the next one, or when a second loop begins. Before the first
-        change, `await watcher.start()` returns it. `lookback` is also how long a change may take to
-        become visible, and how long the old half of a reschedule waits for the new one.
+        watermark covers a change when the loop asks for the next one, or when a second loop begins. `await
+        watcher.start()` returns it before the first change. `lookback` is also how long a change may take to become
+        visible, and how long the old half of a reschedule waits for the new one.
 
         States are kept for as long as `lookback`, and until their end for bookings that await confirmation. If the
         previous state is not known (`change.previous` is None), the kind is inferred: a booking created since the last

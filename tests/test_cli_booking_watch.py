@@ -92,6 +92,9 @@ def test_the_state_is_replaced_in_one_step(tmp_path: Path) -> None:
     assert {*tmp_path.iterdir()} == {file, tmp_path / "state.part"}
     with pytest.raises(ExportError, match="cannot write"):
         _save_state(tmp_path / "none" / "state", NINE)
+    with pytest.raises(ExportError, match="cannot write"):
+        _save_state(tmp_path / "state.part", NINE)
+    assert {*tmp_path.iterdir()} == {file, tmp_path / "state.part"}, "nothing is left of a failure"
 
 
 @pytest.mark.parametrize("content", [b"", b"yesterday", b"2026-11-04T09:00:00", b"\xff", b"2" * 1000])

@@ -207,6 +207,18 @@ class TestSchedule:
 
         run(main(), start=0.0)
 
+    @pytest.mark.parametrize("status", ["pending", "rejected", "cancelled"])
+    def test_a_booking_that_is_accepted_again(self, status: str) -> None:
+        """A booking with any other status that is accepted is reported as confirmed."""
+
+        async def main() -> None:
+            server = SimulatedServer()
+            server.set("a", at=-60, status=status)
+            later(100, server.set, "a", status="accepted")
+            assert short(await read_for(server.watcher(), 300)) == [("confirmed", "a")]
+
+        run(main(), start=0.0)
+
     def test_a_slow_reader_gets_merged_changes(self) -> None:
         """While the reader is busy, the changes of a booking become one."""
 

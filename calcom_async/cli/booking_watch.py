@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,8 +52,8 @@ def watch(
 
     Each line is the change (created, rescheduled, cancelled, confirmed, rejected or updated), the start, the uid and
     the title of a booking, until Ctrl-C. With --json, each line has the change, both uids and the booking. Several
-    changes between two polls are one line. Deleted bookings are not noticed. After a restart with --since or --state,
-    the changes of the 5 minutes before can come again.
+    changes between two polls are one line. Bookings that are deleted, or that another host takes over, are not
+    noticed. With --since or --state, the changes of the 5 minutes before that time can come too.
 
     calcom-async bookings watch --json --state bookings.watch
     """
@@ -129,4 +129,6 @@ def _save_state(file: Path | None, watermark: datetime | None) -> None:
         partial.write_text(f"{watermark.isoformat()}\n", encoding="utf-8")
         partial.replace(file)
     except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
         raise ExportError(f"cannot write {file}: {error.strerror or error}") from None

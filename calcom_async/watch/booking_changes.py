@@ -45,7 +45,7 @@ def change_kind(booking: Booking, previous: Booking | None, *, is_new: bool) -> 
         return "cancelled"
     if booking.is_rejected:
         return "rejected"
-    if previous and previous.is_pending and booking.is_accepted:
+    if previous and booking.is_accepted:  # a rejected or cancelled booking can be confirmed too
         return "confirmed"
     return "created" if is_new else "updated"
 

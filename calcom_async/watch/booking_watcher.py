@@ -47,9 +47,9 @@ ORDERS: tuple[tuple[SortKey, ...], ...] = ((UPDATED, CREATED, START), (CREATED, 
 
 
 class WatchFilters(TypedDict, total=False):
-    """Filters of `Calcom.watch_bookings`: those that a booking does not stop to match. See `BookingFilters`.
+    """Filters of `Calcom.watch_bookings`; see `BookingFilters`. `user_ids` is for the bookings of an organization.
 
-    `user_ids` is for the bookings of an organization.
+    Filters by status or time are missing: a booking that no longer matches them would not be noticed.
     """
 
     attendee_email: str | None
@@ -276,7 +276,7 @@ class BookingWatcher(Watcher[_BookingQuery, BookingChange]):
 
 
 def _check(bookings: object, filters: Mapping[str, Any]) -> None:
-    """Raise `InvalidRequestError` for a wrong list, or for filters that a booking can stop to match."""
+    """Raise `InvalidRequestError` for a wrong list or filter."""
     if not isinstance(bookings, BookingList):
         raise InvalidRequestError(
             f"bookings must be a list of bookings, such as cal.organization(7).bookings, got {shown(bookings)}"
