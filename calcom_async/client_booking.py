@@ -214,10 +214,11 @@ class ClientBooking(ClientResources):
         poll is "created" or "rescheduled". Any other one is "cancelled" or "rejected" if that is its status now, and
         else "updated".
 
-        A poll costs two requests, and the first one a few more. Polls use at most `rate_limit_share` of the rate limit,
-        with a lower priority than other calls. `watcher.feed(webhook_event)` makes the next poll due now. Transient
-        errors go to `on_error`, or else to the log; other errors are raised in the loop. Leaving the loop ends the
-        polls; to end them at a defined point, use `contextlib.aclosing` or `await watcher.aclose()`.
+        A poll costs two requests, more if over 100 bookings have changed within `lookback`, and the first one a few
+        more. Polls use at most `rate_limit_share` of the rate limit, with a lower priority than other calls.
+        `watcher.feed(webhook_event)` makes the next poll due now. Transient errors go to `on_error`, or else to the
+        log; other errors are raised in the loop. Leaving the loop ends the polls; to end them at a defined point, use
+        `contextlib.aclosing` or `await watcher.aclose()`.
         """
         from calcom_async.watch.booking_watcher import DEFAULT_LOOKBACK, BookingWatcher
 

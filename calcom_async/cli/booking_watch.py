@@ -38,7 +38,7 @@ def watch(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Continue where the last watch with this file ended. It is created.",
+            help="Continue where the last watch with this file ended. It is created. Each watch needs its own.",
         ),
     ] = None,
     event_type: Annotated[int | None, typer.Option(metavar="ID", help="Only bookings of this event type.")] = None,

@@ -104,7 +104,7 @@ class BookingWatcher(Watcher[_BookingQuery, BookingChange]):
         _check(bookings, filters)
         self._list = _list(bookings, filters)
         self._raw = self._list.raw()
-        self._requests_list = _list(bookings, {**filters, "status": "unconfirmed"})
+        self._pending_list = _list(bookings, {**filters, "status": "unconfirmed"})
         self._lookback = lookback
         self._on_error = on_error
         self._bookings = TrackedBookings()
@@ -113,12 +113,12 @@ class BookingWatcher(Watcher[_BookingQuery, BookingChange]):
         self._started_at: datetime | None = None
         """Changes until this time happened before the watcher started, and are not delivered."""
         self._is_checked = False
-        self._has_requests = False
+        self._has_pending = False
         """Whether the bookings that await confirmation have been read."""
-        self._requests = 0
+        self._requests_sent = 0
 
     def __repr__(self) -> str:
-        if not hasattr(self, "_requests"):
+        if not hasattr(self, "_requests_sent"):
             return "<BookingWatcher, not initialized>"
         return f"<BookingWatcher of {self._list.name} every {self._interval:g} s>"
 
@@ -180,7 +180,7 @@ class BookingWatcher(Watcher[_BookingQuery, BookingChange]):
         """Read what has changed; return whether that was all."""
         # Not the time at the end: changes that happen while the first page is read may stand before those read last.
         now = self._clock()
-        self._requests = 0
+        self._requests_sent = 0
         await self._start()
         assert self._read_until
         after, until = self._read_until - self._lookback, MAX_TIME
@@ -203,13 +203,13 @@ class BookingWatcher(Watcher[_BookingQuery, BookingChange]):
         if self._read_until is None:
             self._started_at = await self._fetch_last_change()
             self._read_until = min(self._started_at, now)
-        if not self._has_requests:
-            await self._read_requests(self._read_until - self._lookback)
+        if not self._has_pending:
+            await self._read_pending(self._read_until - self._lookback)
 
     async def _check_filter(self) -> None:
         """Raise `InvalidRequestError` if the server does not filter this list by update."""
         page = await self._raw.fetch_page(PageOffset(0, 1), {**dict.fromkeys(SORTS), UPDATED.after: MAX_TIME})
-        self._requests += 1
+        self._requests_sent += 1
         if page.items:
             raise InvalidRequestError(
                 f"cannot watch the list {self._list.name}: this server does not filter it by update. Watch your own "
@@ -221,16 +221,16 @@ class BookingWatcher(Watcher[_BookingQuery, BookingChange]):
         """Return the time of the latest change."""
         updated, _ = await fetch_latest(self._raw.fetch_page, UPDATED, {UPDATED.after: EARLIEST})
         created, _ = await fetch_latest(self._raw.fetch_page, CREATED)
-        self._requests += 2
+        self._requests_sent += 2
         return max(updated or EARLIEST, created or EARLIEST)
 
-    async def _read_requests(self, changed_before: datetime) -> None:
+    async def _read_pending(self, changed_before: datetime) -> None:
         """Keep the bookings that await confirmation. Polls find those that have changed since that time."""
-        self._requests += 1
-        async for booking in Pages(self._requests_list):
+        self._requests_sent += 1
+        async for booking in Pages(self._pending_list):
             if change_time(booking) < changed_before:
-                self._bookings.add_request(booking)
-        self._has_requests = True
+                self._bookings.add_pending(booking)
+        self._has_pending = True
 
     async def _read(self, keys: tuple[SortKey, ...], after: datetime, until: datetime) -> tuple[datetime, datetime]:
         """Read one of the two lists; return the time of its last row, and the time until which all were read.
@@ -255,7 +255,7 @@ class BookingWatcher(Watcher[_BookingQuery, BookingChange]):
             self._is_checked = False  # perhaps the list was empty when it was checked
             raise
         finally:
-            self._requests += stats.requests
+            self._requests_sent += stats.requests
         return last, until
 
     def _note(self, booking: Booking, now: datetime, after: datetime) -> None:
@@ -272,7 +272,7 @@ class BookingWatcher(Watcher[_BookingQuery, BookingChange]):
             log.warning("polling the changed bookings failed, will retry: %s", error)
 
     def _requests_per_poll(self) -> int:
-        return max(self._requests, len(ORDERS))
+        return max(self._requests_sent, len(ORDERS))
 
 
 def _check(bookings: object, filters: Mapping[str, Any]) -> None:

@@ -53,7 +53,7 @@ class TrackedBookings:
         """In the order in which they changed."""
         self._replaced: dict[str, _Tracked] = {}
         """Old bookings whose new one has not been found yet."""
-        self._requests: dict[str, Booking] = {}
+        self._pending: dict[str, Booking] = {}
         """Bookings that await confirmation, and are not tracked."""
         self._in_hand: datetime | None = None
         """Time of the change that was delivered last, until the next one is asked for."""
@@ -67,17 +67,17 @@ class TrackedBookings:
         times = [tracked.changed_at for tracked in (*self._undelivered.values(), *self._replaced.values())]
         return [self._in_hand, *times] if self._in_hand else times
 
-    def add_request(self, booking: Booking) -> None:
+    def add_pending(self, booking: Booking) -> None:
         """Keep a booking that awaits confirmation. Its state is not delivered."""
-        self._requests[booking.uid] = booking
+        self._pending[booking.uid] = booking
 
     def note(self, booking: Booking, seen_at: datetime, *, new_since: datetime, is_known: bool = False) -> None:
         """Take the state that a poll found. If `is_known`, it is not delivered, but the next one is compared to it."""
         tracked = self._tracked.get(booking.uid)
         if tracked is None:
             is_new = booking.created_at >= new_since
-            request = self._requests.pop(booking.uid, None)
-            tracked = _Tracked(booking, seen_at, None if is_new else request, is_new)
+            pending = self._pending.pop(booking.uid, None)
+            tracked = _Tracked(booking, seen_at, None if is_new else pending, is_new)
             self._tracked[booking.uid] = tracked
         elif change_time(booking) < change_time(tracked.booking) or is_same(booking, tracked.booking):
             return
@@ -105,7 +105,7 @@ class TrackedBookings:
             if old is not None:
                 self._absorb(old, tracked)
             else:
-                tracked.replaced = self._requests.pop(booking.rescheduled_from_uid or "", None)
+                tracked.replaced = self._pending.pop(booking.rescheduled_from_uid or "", None)
         tracked.is_reported = True
         self._undelivered[booking.uid] = tracked
 
@@ -128,14 +128,14 @@ class TrackedBookings:
                 self._undelivered[uid] = self._replaced.pop(uid)
 
     def forget(self, changed_before: datetime, now: datetime) -> None:
-        """Forget bookings that changed before that time and have been delivered, and requests that have ended."""
+        """Forget bookings that changed before that time and have been delivered, and pending ones that have ended."""
         for uid, tracked in list(self._tracked.items()):
             is_delivered = uid not in self._undelivered and uid not in self._replaced
             if is_delivered and change_time(tracked.booking) < changed_before:
                 del self._tracked[uid]
                 if tracked.booking.is_pending:
-                    self._requests[uid] = tracked.booking
-        self._requests = {uid: booking for uid, booking in self._requests.items() if booking.end > now}
+                    self._pending[uid] = tracked.booking
+        self._pending = {uid: booking for uid, booking in self._pending.items() if booking.end > now}
 
     def pop(self) -> BookingChange | None:
         """Return the next change to deliver, and count it as delivered."""
