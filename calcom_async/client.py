@@ -94,12 +94,12 @@ class Calcom(ClientBooking):
 
     `credentials` are an API key, an `ApiKey`, an `AccessToken`, a `PlatformClient`, or a function, also an async one,
     that returns one of them. The function is called at the first request, and once more for a key that the server has
-    rejected (again a minute later if it still returns that key). Without credentials the API key comes from `config`.
-    Without `config`, it is `Config.from_env()`: `CAL_API_KEY` and `CAL_API_URL` of the environment. Further keyword
-    arguments are fields of `Config`. A given `session` is used and never closed. Clients with the same `limiter` share
-    their rate limits. `on_event` receives a `ClientEvent` for every attempt, retry, wait, call and page.
-    `trace_configs` are passed to aiohttp. If a tracer or meter provider of OpenTelemetry is set when the client is
-    created, each call is a span, and `calcom_async.telemetry` describes the rest.
+    rejected (again a minute later if it still returns that key). An async one may take up to 60 s. Without credentials
+    the API key comes from `config`. Without `config`, it is `Config.from_env()`: `CAL_API_KEY` and `CAL_API_URL` of the
+    environment. Further keyword arguments are fields of `Config`. A given `session` is used and never closed. Clients
+    with the same `limiter` share their rate limits. `on_event` receives a `ClientEvent` for every attempt, retry, wait,
+    call and page. `trace_configs` are passed to aiohttp. If a tracer or meter provider of OpenTelemetry is set when the
+    client is created, each call is a span, and `calcom_async.telemetry` describes the rest.
     """
 
     def __init__(

@@ -171,7 +171,8 @@ async def _book_through(app: Any, cal: Calcom) -> None:
     now = datetime.now(UTC)
     slot = await cal.slots.first_available(event_type_id=1, start=now + timedelta(days=2), end=now + timedelta(days=9))
     assert slot
-    async with AsyncClient(transport=ASGITransport(app), base_url="http://service") as client:
+    http = AsyncClient(transport=ASGITransport(app), base_url="http://service")
+    async with app.router.lifespan_context(app), http as client:
         attendee = {"name": "Ada", "email": "ada@example.com", "timeZone": "Europe/Rome"}
         response = await client.post("/book/1", params={"start": slot.start.isoformat()}, json=attendee)
         assert datetime.fromisoformat(response.json()["start"]) == slot.start
