@@ -174,6 +174,22 @@ async def test_a_reset_is_seen_although_requests_go_on(sandbox):
     await events.aclose()
 
 
+async def test_the_number_of_streams_is_bounded(sandbox, control, monkeypatch):
+    """With too many open streams one more is a 503; a closed one makes room."""
+    monkeypatch.setattr(stream, "MAX_STREAMS", 2)
+    request = HttpRequest("GET", "/_sandbox/events", "", {"Host": "localhost"}, b"", "ip")
+    streams = [(await control.api.respond(request)).events for _ in range(2)]
+    for events in streams:
+        await anext(events)
+    rejected = await control.send_async("GET", "/events")
+    assert rejected.status == 503
+    assert rejected.body == {"error": "2 streams of events are open already; close one first"}
+    await streams[0].aclose()
+    assert isinstance(await control.api.respond(request), EventStream)
+    await streams[1].aclose()
+    assert sandbox.context.changes.streams == 0
+
+
 async def test_a_silent_stream_goes_on(sandbox, monkeypatch):
     """Without a request the stream sends a change now and then: Python code may have changed something."""
     monkeypatch.setattr(stream, "HEARTBEAT", 0.0)

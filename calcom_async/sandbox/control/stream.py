@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from calcom_async.sandbox.control.operations import Operations
+from calcom_async.sandbox.control.operations import ControlError, Operations
 from calcom_async.sandbox.control.recordings import latest_deliveries, latest_requests
 from calcom_async.sandbox.control.target import Body, EventStream, Target
 
@@ -19,6 +21,8 @@ PAUSE = 0.05
 HEARTBEAT = 5.0
 """Seconds after which a `change` is sent in any case: it also shows whether the reader is still there."""
 MAX_ROWS = 200
+MAX_STREAMS = 20
+"""Open streams at a time. Each sends every request, so hundreds would slow the sandbox down."""
 
 
 class EventsQuery(Body):
@@ -36,7 +40,22 @@ def read_events(sandbox: Target, query: EventsQuery) -> EventStream:
     latest. A `change` has the numbers of the first request and the first delivery that are still recorded: a reset
     removes those before. It is also sent every 5 seconds, for changes that Python code makes without a request.
     """
-    return EventStream(_events(sandbox, query.requests, query.deliveries))
+    if sandbox.context.changes.streams >= MAX_STREAMS:
+        message = f"{MAX_STREAMS} streams of events are open already; close one first"
+        raise ControlError(HTTPStatus.SERVICE_UNAVAILABLE, message)
+    return EventStream(_counted(sandbox, query))
+
+
+async def _counted(sandbox: Target, query: EventsQuery) -> AsyncGenerator[bytes, None]:
+    """Yield events, and count this stream as long as it is open."""
+    changes = sandbox.context.changes
+    changes.streams += 1
+    try:
+        async with aclosing(_events(sandbox, query.requests, query.deliveries)) as events:
+            async for event in events:
+                yield event
+    finally:
+        changes.streams -= 1
 
 
 async def _events(sandbox: Target, last_request: int, last_delivery: int) -> AsyncGenerator[bytes, None]:

@@ -13,6 +13,8 @@ class Changes:
         self._waiting: set[asyncio.Future[None]] = set()
         self.count: int = 0
         """How many changes there were."""
+        self.streams: int = 0
+        """How many streams of events follow them."""
 
     def notify(self) -> None:
         """Let every waiting coroutine check its condition again."""
