@@ -368,7 +368,7 @@ async def test_what_a_person_works_with_stays(open_console, monkeypatch):
 @pytest.mark.slow
 async def test_long_names_do_not_widen_the_page(open_console):
     """A hostile title of an event type or an attendee is text, and the page still fits 400 px."""
-    title = "<img src=x onerror=alert(1)> " + "W" * 220
+    title = "<img src=x onerror=alert(1)> \u202e" + "W" * 220
     world = declared.World(
         users=[declared.User(username="ana")],
         event_types=[declared.EventType(slug="talk", owner="ana", length_in_minutes=30, title=title)],
@@ -385,6 +385,8 @@ async def test_long_names_do_not_widen_the_page(open_console):
         await page.wait_for("document.querySelector('.item.booking')")
         assert await page.run("document.documentElement.scrollWidth") <= 400
         assert not await page.run("document.querySelectorAll('img').length")
+        # Right-to-left text, or a character that forces it, does not turn the time around.
+        assert title in await page.run("document.querySelector('.item.booking bdi').textContent")
 
 
 @needs_chromium

@@ -168,8 +168,11 @@ function showItem(item, firstHour) {
   const node = element("li", {className: `item ${kind} ${item.end - item.start < 3_000_000 ? "short" : ""}`});
   const range = `${time(item.start)}–${time(item.end)}`;
   if (row) {
-    const label = `${range} ${row.title}${row.status === "accepted" ? "" : ` (${row.status})`}`;
-    const button = element("button", {type: "button", title: label, textContent: label, dataset: {key: row.uid}});
+    // Names in Arabic or Hebrew are isolated: they do not move the time and the status that are around them.
+    const title = element("bdi", {textContent: row.title});
+    const button = element("button", {type: "button", dataset: {key: row.uid}},
+      `${range} `, title, row.status === "accepted" ? "" : ` (${row.status})`);
+    button.title = button.textContent;
     button.addEventListener("click", () => showDetails(row.title, row));
     node.append(button);
   } else {
