@@ -21,6 +21,7 @@ from hashlib import file_digest
 from math import inf
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import msgspec
 
@@ -44,7 +45,8 @@ VERSION = 1
 class Shard(msgspec.Struct, frozen=True, kw_only=True):
     """One task of an export: a job, restricted to a time range. It can be pickled, and contains no credentials.
 
-    `account_id` identifies the user, so that no worker exports the list of another user instead.
+    `account_id` identifies the user, so that no worker exports the list of another user instead. A shard of a client
+    with additional headers can be run in this process only: their values are secrets, which are not pickled.
     """
 
     job: ExportJob
@@ -52,6 +54,14 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
     plan: ExportPlan
     config: Config
     account: str | None = None
+
+    def __reduce__(self) -> Any:
+        if self.config.headers:
+            raise ConfigError(
+                "the shards of a client with additional headers cannot be pickled: the values are secrets",
+                hint="Call partition with a client without headers, or run the shards in threads of this process",
+            )
+        return super().__reduce__()
 
     def __str__(self) -> str:
         parts = [self.list]

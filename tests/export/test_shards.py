@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import random
 import re
 import signal
@@ -14,6 +15,7 @@ from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
 
+import msgspec
 import pytest
 import redis_server
 from booking_factory import NOW, BookingFactory
@@ -138,6 +140,18 @@ def test_what_cannot_be_written_is_an_error(sandbox: Sandbox, tmp_path: Path, mo
         run_shard(shard, tmp_path / "part.jsonl")
     assert sandbox.requests == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_shards_with_headers_stay_in_this_process(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Additional headers are secrets: pickling such a shard is an error that says so, and running it here works."""
+    (shard,) = shards_of(sandbox, 1)
+    assert pickle.loads(pickle.dumps(shard)) == shard
+    config = msgspec.structs.replace(shard.config, headers={"X-Gateway": "sesame"})
+    with_headers = msgspec.structs.replace(shard, config=config)
+    with pytest.raises(ConfigError, match="client with additional headers cannot be pickled"):
+        pickle.dumps(with_headers)
+    assert run_shard(with_headers, tmp_path / "part.jsonl").rows == 300
+    assert sandbox.requests[-1].headers["x-gateway"] == "sesame"
 
 
 def test_invalid_arguments_of_partition() -> None:
