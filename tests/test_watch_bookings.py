@@ -621,6 +621,41 @@ class TestTrouble:
 
         run(main(), start=0.0)
 
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"hosts": None, "attendees": 5},
+            {"createdAt": None},
+            {"end": None, "status": "pending"},
+            {"end": "2026-11-04T09:30:00", "status": "pending"},
+        ],
+        ids=str,
+    )
+    def test_odd_values_of_the_server(self, fields: dict[str, Any]) -> None:
+        """A booking with values of a wrong type is delivered like any other, and so is what comes after it."""
+
+        async def main() -> None:
+            server = SimulatedServer()
+            server.set("old", at=-1000)
+            later(100, server.set, "odd", **fields)
+            later(110, server.set, "after")
+            later(900, server.set, "odd", title="Other", **fields)
+            changes = await read_for(server.watcher(), 2000)
+            assert [change.uid for change in changes] == ["odd", "after", "odd"]
+
+        run(main(), start=0.0)
+
+    def test_since_any_time(self) -> None:
+        """The first time that a datetime can express is a valid `since`."""
+
+        async def main() -> None:
+            server = SimulatedServer()
+            server.set("a", at=-1000)
+            watcher = server.watcher(since="0001-01-01T00:00:00Z", lookback=timedelta(days=1))
+            assert short(await read_for(watcher, 10)) == [("created", "a")]
+
+        run(main(), start=0.0)
+
     def test_leaving_the_loop_ends_the_polls(self) -> None:
         """After the loop, no task and no request is left; `aclose` ends a loop in another task."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
 
+from calcom_async.keyset import EARLIEST, clamped
 from calcom_async.models.bookings import Booking
 
 ChangeKind = Literal["created", "rescheduled", "cancelled", "confirmed", "rejected", "updated"]
@@ -57,7 +58,24 @@ def is_replaced(booking: Booking, previous: Booking | None) -> bool:
 
 def change_time(booking: Booking) -> datetime:
     """Return the time of the last change, by the clock of the server. Bookings without an update have none of it."""
-    return booking.updated_at or booking.created_at
+    return _readable(booking.updated_at) or creation_time(booking)
+
+
+def creation_time(booking: Booking) -> datetime:
+    """Return the time of the creation; a time long ago if it is not readable, so that the booking is not new."""
+    return _readable(booking.created_at) or EARLIEST
+
+
+def has_ended(booking: Booking, now: datetime) -> bool:
+    """Whether a booking is over, or its end is not readable."""
+    return (_readable(booking.end) or EARLIEST) <= now
+
+
+def _readable(time: datetime | None) -> datetime | None:
+    """Return a time that can be compared with others. The model has None for a value of the server that is no time."""
+    if time is None:
+        return None
+    return clamped(time if time.tzinfo else time.replace(tzinfo=UTC))
 
 
 def is_same(booking: Booking, other: Booking) -> bool:
@@ -68,7 +86,7 @@ def is_same(booking: Booking, other: Booking) -> bool:
 def _in_order(booking: Booking) -> Booking:
     return msgspec.structs.replace(
         booking,
-        attendees=sorted(booking.attendees, key=repr),
-        hosts=sorted(booking.hosts, key=repr),
+        attendees=sorted(booking.attendees or [], key=repr),  # None if the value of the server is no list
+        hosts=sorted(booking.hosts or [], key=repr),
         guests=sorted(booking.guests or []),
     )

@@ -22,6 +22,7 @@ from calcom_async.keyset import (
     KeysetReader,
     ReadStats,
     SortKey,
+    clamped,
     fetch_latest,
 )
 from calcom_async.list_call import PagedList
@@ -108,7 +109,7 @@ class BookingWatcher(Watcher[_BookingQuery, BookingChange]):
         self._lookback = lookback
         self._on_error = on_error
         self._bookings = TrackedBookings()
-        self._read_until = None if since is None else min(parse_datetime(since, "since"), clock())
+        self._read_until = None if since is None else min(clamped(parse_datetime(since, "since")), clock())
         """Time of the server up to which all changes have been read, except for those that become visible late."""
         self._started_at: datetime | None = None
         """Changes until this time happened before the watcher started, and are not delivered."""

@@ -7,7 +7,15 @@ from datetime import datetime
 import msgspec
 
 from calcom_async.models.bookings import Booking
-from calcom_async.watch.booking_changes import BookingChange, change_kind, change_time, is_replaced, is_same
+from calcom_async.watch.booking_changes import (
+    BookingChange,
+    change_kind,
+    change_time,
+    creation_time,
+    has_ended,
+    is_replaced,
+    is_same,
+)
 
 
 class _Tracked(msgspec.Struct, eq=False):
@@ -29,7 +37,7 @@ class _Tracked(msgspec.Struct, eq=False):
 
         For a new booking it is the creation: a process that reads from its update on could not tell that it is new.
         """
-        return self.booking.created_at if self.is_new else change_time(self.booking)
+        return creation_time(self.booking) if self.is_new else change_time(self.booking)
 
     @property
     def replaces_another(self) -> bool:
@@ -75,7 +83,7 @@ class TrackedBookings:
         """Take the state that a poll found. If `is_known`, it is not delivered, but the next one is compared to it."""
         tracked = self._tracked.get(booking.uid)
         if tracked is None:
-            is_new = booking.created_at >= new_since
+            is_new = creation_time(booking) >= new_since
             pending = self._pending.pop(booking.uid, None)
             tracked = _Tracked(booking, seen_at, None if is_new else pending, is_new)
             self._tracked[booking.uid] = tracked
@@ -135,7 +143,7 @@ class TrackedBookings:
                 del self._tracked[uid]
                 if tracked.booking.is_pending:
                     self._pending[uid] = tracked.booking
-        self._pending = {uid: booking for uid, booking in self._pending.items() if booking.end > now}
+        self._pending = {uid: booking for uid, booking in self._pending.items() if not has_ended(booking, now)}
 
     def pop(self) -> BookingChange | None:
         """Return the next change to deliver, and count it as delivered."""
