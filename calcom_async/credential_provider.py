@@ -25,8 +25,8 @@ class ProvidedCredentials:
     """Credentials that a function returns: at the first request, and again after the server has rejected them.
 
     Concurrent requests share one call. It runs in the event loop: a function that blocks must be a coroutine function,
-    for example with `asyncio.to_thread`. Its exceptions are raised as they are by the requests that wait for it, a
-    `TimedOutError` if it takes over 60 s, and the next request calls it again.
+    for example with `asyncio.to_thread`. The requests that wait for it raise its exception as it is, or `TimedOutError`
+    if it takes more than 60 s. The next request calls it again.
     """
 
     def __init__(self, provider: CredentialsProvider) -> None:

@@ -7,8 +7,8 @@ and `retry`, with `calcom.seconds` and `calcom.reason`. The metrics are `http.cl
 
 Attributes follow the semantic conventions for HTTP clients. Paths appear as their routes, without ids, and queries not
 at all: a booking uid gives access to the booking, and queries hold email addresses. For the same reason no exception is
-recorded, only its type. The route of `Calcom.request` is not known: a part of its path that is no word in lower case,
-such as a uid or a number, counts as an id; a slug may appear.
+recorded, only its type. The routes of `Calcom.request` are guessed: parts of the path that are no lower-case words,
+such as uids and numbers, count as ids, so a slug stays.
 
 No `traceparent` is sent, because Cal.com is a third party: trace ids, and the baggage that propagators send with them,
 stay within the application. An instrumentation of aiohttp sends them if the application wants that; its spans are then
