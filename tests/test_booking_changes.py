@@ -81,7 +81,7 @@ def moved(old: str, new: str, at_minute: float, created: float = -60, **fields: 
         ("accepted", "rejected", False, "rejected"),
         ("accepted", "pending", False, "updated"),
         ("cancelled", "cancelled", False, "updated"),
-        ("cancelled", "accepted", False, "updated"),
+        ("cancelled", "accepted", False, "confirmed"),
         ("accepted", "of the future", False, "updated"),
     ],
 )
@@ -205,7 +205,7 @@ class TestReschedules:
         old, _ = moved("a", "b", 1)
         tracker.poll(old)
         assert tracker.read() == []
-        assert tracker.bookings.known_times() == [at(1)]
+        assert tracker.bookings.untaken_times() == [at(1)]
         tracker.bookings.release_replaced(at(0))
         assert tracker.read() == []
         tracker.bookings.release_replaced(at(1))
@@ -254,13 +254,13 @@ class TestForgetting:
     def test_bookings_that_await_confirmation_are_kept_until_their_end(self) -> None:
         """A request is known as such when it is confirmed days later; after its end it is forgotten."""
         tracker = Tracker()
-        tracker.bookings.add_request(booking("a", "pending", updated=None))
+        tracker.bookings.add_pending(booking("a", "pending", updated=None))
         tracker.poll(booking("b", "pending", 1, 1))
         tracker.read()
         tracker.bookings.forget(at(5), at(5))
         tracker.poll(booking("a", updated=10), booking("b", created=-5, updated=10))
         assert [change[0] for change in tracker.read()] == ["confirmed", "confirmed"]
-        tracker.bookings.add_request(booking("c", "pending"))
+        tracker.bookings.add_pending(booking("c", "pending"))
         tracker.bookings.forget(at(20), START + 31 * MINUTE)
-        assert tracker.bookings._requests == {}
+        assert tracker.bookings._pending == {}
         assert tracker.bookings._tracked == {}
