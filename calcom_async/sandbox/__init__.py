@@ -55,8 +55,8 @@ The sample data of a hosted sandbox:
 - users 1 to 3, `ana`, `bo` and `cy`, with the API keys `cal_sandbox`, `cal_sandbox_bo` and `cal_sandbox_cy`;
 - event types 1 to 3 of ana: `thirty`, `sixty` and `class` (60 minutes, 10 seats), Monday to Friday 09:00 to 17:00 in
   Lisbon, with a calendar that is busy from 12:00 to 13:00 UTC;
-- organization 1 of all three, with the teams 2 (`sales`) and 3 (`support`); event type 4 of team 2, `sales-call`, a round
-  robin of bo and cy; and the routing form `sandbox-form`, which leads to it;
+- organization 1 of all three, with the teams 2 (`sales`) and 3 (`support`);
+- event type 4 of team 2, `sales-call`, a round robin of bo and cy; the routing form `sandbox-form` leads to it;
 - the platform client `sandbox-client` with the secret `sandbox-secret`, and its managed user 4 with the tokens
   `sandbox-access-token` and `sandbox-refresh-token`;
 - the OAuth2 app `sandbox-app` with the secret `sandbox-app-secret`, and its tokens of ana, `sandbox-app-access` and
