@@ -337,7 +337,7 @@ function effectOf(fault) {
 function faultRow(fault) {
   const route = `${fault.method === "*" ? "any method" : fault.method} ${fault.path}`;
   const left = fault.left === null ? "unlimited" : fault.left === 0 ? "used up" : `${fault.left} left`;
-  const text = `${fault.number}: ${route}: ${effectOf(fault)} (occurred ${fault.struck} times, ${left})`;
+  const text = `${fault.number}: ${route}: ${effectOf(fault)} (${fault.struck} so far, ${left})`;
   const remove = element("button", {type: "button", textContent: "Remove", ariaLabel: `Remove fault ${fault.number}`, dataset: {key: fault.number}});
   remove.addEventListener("click", () => attempt(() => api("DELETE", `/faults/${fault.number}`)));
   return element("li", {}, element("span", {textContent: text}), remove);
