@@ -115,7 +115,7 @@ def test_a_token_is_printed_once(started: list[Sandbox]) -> None:
         (["--world", "wrong.yaml"], "cannot load wrong.yaml: Expected `object`, got `array`"),
         (["--now", "noon"], "--now must be a time such as 2026-12-01T09:00+01:00, got noon"),
         (["--now", "2026-12-01T09:00"], "--now 2026-12-01T09:00 has no UTC offset"),
-        (["--host", "192.0.2.1", "--allow-remote", "--empty"], "cannot listen on 192.0.2.1: Cannot assign requested"),
+        (["--host", "192.0.2.1", "--allow-remote", "--empty"], "cannot listen on 192.0.2.1: this machine does not"),
     ],
 )
 def test_wrong_options(

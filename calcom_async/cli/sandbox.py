@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 from contextlib import ExitStack
-from errno import EACCES, EADDRINUSE
+from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, cast
@@ -176,6 +176,8 @@ def _declared(file: Path | None, *, empty: bool) -> World | None:
 
 def _not_listening(error: OSError, host: str, port: int) -> str:
     """Say why the server cannot listen."""
+    if error.errno in {None, EADDRNOTAVAIL}:  # since Python 3.13, asyncio leaves this number out
+        return f"cannot listen on {host}: this machine does not have that address"
     reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
     if error.errno in {EACCES, EADDRINUSE}:
         return f"cannot listen on port {port}: {reason}. Try --port 0"
