@@ -43,7 +43,7 @@ def run_cli(*args: str | Path, env: Mapping[str, str] | None = None, **more: Any
     )
 
 
-def _restore_sigint() -> None:
+def restore_sigint() -> None:
     """Restore SIGINT, which shells set to be ignored in background jobs, and children inherit that."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -55,7 +55,7 @@ def start_cli(*args: str | Path, env: Mapping[str, str] | None = None, **more: A
         env=cli_environment(**(env or {})),
         text=True,
         encoding="utf-8",
-        preexec_fn=_restore_sigint,  # noqa: PLW1509 - it takes no lock that a thread could hold
+        preexec_fn=restore_sigint,  # noqa: PLW1509 - it takes no lock that a thread could hold
         **more,
     )
 

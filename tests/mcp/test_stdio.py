@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from cli_process import cli_command, cli_environment, run_cli
+from cli_process import cli_command, cli_environment, restore_sigint, run_cli
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_agent import KOLKATA, Agent, server_process
@@ -79,7 +79,7 @@ async def test_the_command_ends_cleanly(sandbox, stop, code):
     environment = cli_environment(CAL_API_URL=sandbox.url, CAL_API_KEY=sandbox.api_key)
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        *cli_command("mcp"), env=environment, stdin=pipe, stdout=pipe, stderr=pipe
+        *cli_command("mcp"), env=environment, stdin=pipe, stdout=pipe, stderr=pipe, preexec_fn=restore_sigint
     )
     process.stdin.write(f"{json.dumps(INITIALIZE)}\nno JSON\n".encode())
     assert json.loads(await process.stdout.readline())["id"] == 1
