@@ -20,7 +20,7 @@ from calcom_async.cli.terminal import echo, stderr
 from calcom_async.errors import ConfigError
 
 if TYPE_CHECKING:
-    from calcom_async.sandbox import ServerName
+    from calcom_async.sandbox import Sandbox, ServerName
     from calcom_async.sandbox.world import World
 
 SERVERS = ("hosted", "self-hosted-2025-12", "self-hosted-2026-07")
@@ -137,24 +137,31 @@ def sandbox(
             )
         except WorldError as error:
             raise ConfigError(f"cannot load {world}: {error}") from None
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(local_server)
-            except OSError as error:
-                raise ConfigError(_not_listening(error, host, port)) from None
-            echo(f"export CAL_API_URL={local_server.url} CAL_API_KEY={quote(local_server.api_key)}")
-            # The official command line reads the same variable, and adds /v2 itself.
-            origin = local_server.url.removesuffix("/v2")
-            stderr.print(f"Most clients of other authors take the URL without /v2: export CAL_API_URL={origin}")
-            stderr.print(f"Open {origin}/_sandbox in a browser to watch and control the sandbox.")
-            if control_token is None and local_server.control_token is not None:
-                stderr.print(f"/_sandbox needs the header Authorization: Bearer {local_server.control_token}")
-            count = len(local_server.store.bookings)
-            stored = f"{count:,} booking{'' if count == 1 else 's'}"
-            stderr.print(f"{stored}, rate limit {limit} requests per {window:g} s. Press Ctrl-C to stop.")
-            threading.Event().wait()
+        _serve(local_server, host, port, is_token_given=control_token is not None)
     except KeyboardInterrupt:
         stderr.print("stopped")
+
+
+def _serve(local_server: Sandbox, host: str, port: int, *, is_token_given: bool) -> None:
+    """Listen until the process is interrupted, and print how to use the server."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(local_server)
+        except OSError as error:
+            raise ConfigError(_not_listening(error, host, port)) from None
+        echo(f"export CAL_API_URL={local_server.url} CAL_API_KEY={quote(local_server.api_key)}")
+        # The official command line reads the same variable, and adds /v2 itself.
+        origin = local_server.url.removesuffix("/v2")
+        stderr.print(f"Most clients of other authors take the URL without /v2: export CAL_API_URL={origin}")
+        stderr.print(f"Open {origin}/_sandbox in a browser to watch and control the sandbox.")
+        if not is_token_given and local_server.control_token is not None:
+            stderr.print(f"/_sandbox needs the header Authorization: Bearer {local_server.control_token}")
+        count, settings = len(local_server.store.bookings), local_server.settings
+        stored = f"{count:,} booking{'' if count == 1 else 's'}"
+        stderr.print(
+            f"{stored}, rate limit {settings.rate_limit} requests per {settings.window:g} s. Press Ctrl-C to stop."
+        )
+        threading.Event().wait()
 
 
 def _is_header_token(text: str) -> bool:
